@@ -1,0 +1,5 @@
+-- What is missing around studies
+SELECT g.kind, coalesce(any_value(m.title), g.kind) AS title, count(*) AS gaps, count(DISTINCT study_uid) AS studies,
+    list_sort(list(DISTINCT source)) AS sources, any_value(m.text) AS fix
+FROM gaps g LEFT JOIN remedies m ON m.kind = 'gaps' AND m.code = g.kind
+GROUP BY g.kind ORDER BY gaps DESC, g.kind

@@ -1,0 +1,250 @@
+"""What a check's condition may name: the columns of each level and the named tests on them.
+
+A level is a relation (`sql/<level>.sql`, one row a file or directory record) and, above the instance, the columns that
+group its rows into the entities judged: conditions on a series, study or patient are aggregates over the group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from fonds.catalog import schema
+from fonds.catalog.store import literal
+from fonds.dicom import terms
+from fonds.project.expressions import Template, Vocabulary, expand, parse, sql
+from fonds.project.settings import Project
+
+SETTINGS = {
+    "department": "department of the source",
+    "issuer": "issuer of patient IDs configured for the source, or ''",
+    "accession_issuer": "issuer of accession numbers configured for the source, or ''",
+    "institution": "institution configured for the source, or ''",
+    "date_order": "date order configured for the source",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level: what an entity is, which columns make it, and what its relation adds to the catalog table."""
+
+    name: str
+    subject: str
+    entity: str
+    study_uid: str
+    keys: tuple[str, ...] = ()
+    """columns that make the group; none where a row is the entity"""
+    table: str = "instances"
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+LEVELS: dict[str, Level] = {
+    level.name: level
+    for level in (
+        Level(
+            "instance",
+            "an instance",
+            "location",
+            "StudyInstanceUID",
+            extra={"reason": "why the file couldn't be read; NULL for one that could"},
+        ),
+        Level(
+            "series",
+            "a series",
+            "SeriesInstanceUID",
+            "CASE WHEN min(StudyInstanceUID) = max(StudyInstanceUID) THEN min(StudyInstanceUID) END",
+            ("SeriesInstanceUID",),
+        ),
+        Level(
+            "study",
+            "a study",
+            "StudyInstanceUID",
+            "StudyInstanceUID",
+            ("StudyInstanceUID",),
+            extra={
+                "accession_patients": "patient IDs of the source that come with the same accession number",
+                "index_differs": "attributes in which an index says otherwise than the files, joined by spaces, or ''; "
+                "NULL where no index of the source says anything otherwise",
+            },
+        ),
+        Level(
+            "patient",
+            "a patient record",
+            "record_id(source, IssuerOfPatientID, PatientID, PatientName, PatientBirthDate, PatientSex)",
+            "CASE WHEN min(StudyInstanceUID) = max(StudyInstanceUID) THEN min(StudyInstanceUID) END",
+            ("IssuerOfPatientID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+            extra={
+                "least_similar_family": "lowest Jaro-Winkler similarity of the family name to that of another record "
+                "of the source with the same Patient ID and another valid birth date; NULL when there is none"
+            },
+        ),
+        Level(
+            "archive",
+            "a record of a medium's directory, or an object beside one",
+            "location || coalesce('#' || record, '')",
+            "study_uid",
+            table="entries",
+            extra={
+                "file_found": "whether the inventory of the source holds the file the record names",
+                "file_sop_uid": "SOP Instance UID in that file's header; NULL when it is no readable object",
+                "file_series_uid": "its Series Instance UID",
+                "file_study_uid": "its Study Instance UID",
+                "file_patient_id": "its Patient ID",
+                "patient_id": "Patient ID of the patient the directory's record stands under",
+                "named": "of an object (level FILE) in a directory's folder or below: whether a record names it",
+            },
+        ),
+        Level(
+            "index",
+            "an entry of an index with `of`",
+            "location || '#' || record",
+            "study_uid",
+            table="entries",
+            extra={"files_missing": "whether the files' source holds nothing of what the index tells of"},
+        ),
+    )
+}
+
+_DATE = "regexp_full_match(x, '[0-9]{8}') AND x >= '0001' AND try_strptime(x, '%Y%m%d') IS NOT NULL"
+# SOP classes that leave no choice of modality (their IODs in PS3.3 Annex A fix it), below 1.2.840.10008.5.1.4.1.1
+_CLASS = "1.2.840.10008.5.1.4.1.1"
+CLASS_MODALITY = {
+    ".2": "CT",
+    ".4": "MR",
+    ".1": "CR",
+    ".6.1": "US",
+    ".3.1": "US",
+    ".12.1": "XA",
+    ".128": "PT",
+    ".9.1.1": "ECG",
+    ".481.3": "RTSTRUCT",
+    ".66.4": "SEG",
+    ".88.59": "KO",
+    ".11.1": "PR",
+    ".88.11": "SR",
+    ".88.22": "SR",
+    ".88.33": "SR",
+    ".77.1.6": "SM",
+    ".77.1.1": "ES",
+}
+_DEFAULT_DATES = ("19000101", "18991231", "18991230", "11111111")
+
+
+def _among(values: Iterable[str]) -> str:
+    return "(" + ", ".join(literal(value) for value in sorted(values)) + ")"
+
+
+@cache
+def templates() -> Mapping[str, Template]:
+    """The named tests, in the order the documentation lists them."""
+    by_class = " ".join(f"WHEN {literal(_CLASS + uid)} THEN {literal(term)}" for uid, term in CLASS_MODALITY.items())
+    charsets = {*terms.CHARACTER_SETS, *terms.EXTENDED_CHARACTER_SETS}
+    return {
+        "empty": Template(("x",), "x IS NULL OR trim(x) = ''", "absent, or nothing but spaces"),
+        "is_uid": Template(
+            ("x",),
+            "length(x) <= 64 AND regexp_full_match(x, '[0-9]+(\\.[0-9]+)*')",
+            "digits and dots, at most 64 characters (PS3.5 9.1)",
+        ),
+        "is_date": Template(("x",), _DATE, "8 digits that are a calendar date"),
+        "is_default_date": Template(("x",), f"x IN {_among(_DEFAULT_DATES)}", "a date systems write for 'unknown'"),
+        "days_between": Template(
+            ("x", "y"),
+            "abs(date_diff('day', try_strptime(x, '%Y%m%d'), try_strptime(y, '%Y%m%d')))",
+            "days between two valid dates",
+        ),
+        "today_text": Template((), "strftime(current_date, '%Y%m%d')", "today as YYYYMMDD"),
+        "any_part": Template(
+            ("x", "condition"),
+            "length(list_filter(string_split(x, '\\'), lambda part: condition)) > 0",
+            "whether a backslash-separated value, called `part`, meets the condition",
+            binds="part",
+        ),
+        "one_character": Template(
+            ("x",), "x <> '' AND replace(x, left(x, 1), '') = ''", "one character, however often it is repeated"
+        ),
+        "native_length": Template((), _NATIVE_LENGTH, "bytes that native pixel data must have; NULL when undecidable"),
+        "is_transfer_syntax": Template(
+            ("x",),
+            f"x IN {_among(syntax.uid for syntax in terms.transfer_syntaxes())}",
+            "a registered transfer syntax, retired ones included",
+        ),
+        "is_charset_term": Template(
+            ("x",), f"x IN {_among(charsets)}", "a defined term of Specific Character Set (PS3.3 C.12.1.1.2)"
+        ),
+        "is_modality": Template(
+            ("x",), f"x IN {_among(terms.MODALITIES)}", "a current defined term of Modality (PS3.3 C.7.3.1.1.1)"
+        ),
+        "class_modality": Template(
+            ("x",), f"CASE x {by_class} END", "the modality a SOP class stands for; NULL when it may be several"
+        ),
+        "is_body_part": Template(
+            ("x",),
+            f"x IN {_among(part.term for part in terms.body_parts())}",
+            "a defined term of Body Part Examined (PS3.16 Annex L)",
+        ),
+        "is_paired": Template(
+            ("x",),
+            f"x IN {_among(part.term for part in terms.body_parts() if part.paired)}",
+            "a body part there are two of (PS3.16 Annex L)",
+        ),
+        "several": Template(
+            ("x",), "min(x) <> max(x)", "whether the group holds more than one value, NULL not counted", groups=True
+        ),
+        "span": Template(
+            ("x",),
+            "CASE WHEN min(x) <> max(x) THEN concat(min(x), ' … ', max(x)) ELSE min(x) END",
+            "the group's only value, or its first and last",
+            groups=True,
+        ),
+    }
+
+
+_NATIVE_LENGTH = (
+    "ceil(try_cast(Rows AS DOUBLE) * try_cast(Columns AS DOUBLE) * try_cast(BitsAllocated AS DOUBLE) "
+    "* CASE WHEN PhotometricInterpretation = 'YBR_FULL_422' THEN 2 ELSE try_cast(SamplesPerPixel AS DOUBLE) END "
+    # a number of frames that is none decides nothing here; it is a finding of its own
+    "* CASE WHEN trim(coalesce(NumberOfFrames, '')) = '' THEN 1 WHEN try_cast(NumberOfFrames AS DOUBLE) < 1 THEN 1 "
+    "ELSE try_cast(NumberOfFrames AS DOUBLE) END / 8)"
+)
+
+
+def vocabularies(attributes: tuple[str, ...]) -> dict[str, Vocabulary]:
+    """What conditions of each level may name, with these catalogued attributes."""
+    return {
+        level.name: Vocabulary(
+            subject=level.subject,
+            columns=frozenset({*_columns(level, attributes), *level.extra, *SETTINGS}),
+            templates=templates(),
+            grouped=bool(level.keys),
+            keys=frozenset(level.keys),
+        )
+        for level in LEVELS.values()
+    }
+
+
+def project_vocabularies(project: Project) -> dict[str, Vocabulary]:
+    """The same for a project's own list of attributes."""
+    return vocabularies(schema.attributes(project))
+
+
+def relation(level: str) -> str:
+    """The level's rows as one DuckDB SELECT."""
+    text = (Path(__file__).parent / "sql" / f"{level}.sql").read_text(encoding="utf-8")
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    birth = Vocabulary("a record", frozenset({"PatientBirthDate"}), templates=templates())
+    valid = sql(expand(parse("is_date(PatientBirthDate)", birth), templates()))
+    settings = ", ".join(f"coalesce(s.{name}, '') AS {name}" for name in SETTINGS)
+    return (
+        text.replace("$settings", settings)
+        .replace("$valid_birth_date", valid)
+        .replace("$default_birth_dates", _among(_DEFAULT_DATES))
+    )
+
+
+def _columns(level: Level, attributes: tuple[str, ...]) -> Iterable[str]:
+    if level.table == "instances":
+        return schema.instances(attributes).columns
+    return schema.TABLES[level.table].columns

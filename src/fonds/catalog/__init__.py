@@ -1,0 +1,1 @@
+"""What we know: the tables that can be recomputed, as Delta tables with one DuckDB face."""

@@ -1,0 +1,158 @@
+"""The verbs that read: status, sql, explain."""
+
+from __future__ import annotations
+
+import sys
+from json import loads
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fonds.cli.stages import STAGES, JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from fonds.project.settings import Project
+
+PUBLISHED_REMEDY = (
+    "catalog.duckdb is damaged, or was published when the project lay elsewhere; any stage makes it anew, such as "
+    "`fonds crawl`"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status")(status)
+    app.command("sql")(sql)
+    app.command("explain")(explain)
+
+
+def status(project: ProjectOption = Path(), json: JsonOption = False) -> None:
+    """Where each source, stage and wave stands.
+
+    Example: fonds status
+    """
+    import polars as pl
+
+    from fonds.catalog.publish import newest_run
+    from fonds.catalog.store import Catalog
+    from fonds.cli import show
+    from fonds.operations.runs import runs
+    from fonds.project.settings import load
+
+    opened = load(project)
+    if (opened.catalog_dir / "catalog.duckdb").exists() and newest_run(opened) is None:
+        show.talk.print(PUBLISHED_REMEDY, style="yellow", highlight=False, soft_wrap=True)
+    with Catalog(opened).connect() as connection:
+        parts = {
+            name: connection.sql((Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")).pl()
+            for name in ("sources", "waves")
+        }
+    last = runs(opened).unique("stage", keep="last", maintain_order=True).select("stage", "status", "ended", "counts")
+    order = {stage: number for number, stage in enumerate(STAGES)}
+    parts["stages"] = last[sorted(range(last.height), key=lambda row: order[last["stage"][row]])]
+    if json:
+        show.as_json({name: part.to_dicts() for name, part in parts.items()})
+        return
+    show.frame(parts["sources"].drop("planned"), "Sources")  # the waves tell what is planned; eighty columns are few
+    show.frame(parts["waves"], "Waves")
+    told = [
+        (stage, (ended or "")[:16], state, show.figures(loads(counts or "{}")))
+        for stage, state, ended, counts in parts["stages"].iter_rows()
+    ]
+    show.frame(pl.DataFrame(told, schema=["stage", "ended, UTC", "status", "figures"], orient="row"), "Last runs")
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over the catalog's tables and views.")],
+    project: ProjectOption = Path(),
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    as_of: Annotated[int | None, typer.Option("--as-of", metavar="RUN", help="As it was after this run.")] = None,
+) -> None:
+    """Query the catalog. It only reads; `fonds sql "show tables"` lists what there is.
+
+    Example: fonds sql "select state, count(*) from reconciliation group by 1"
+    """
+    import duckdb
+
+    from fonds.catalog.publish import open_published
+    from fonds.cli import show
+    from fonds.errors import QueryRefused
+    from fonds.operations.snapshots import open_as_of
+    from fonds.project.settings import load
+
+    opened = load(project)
+    if not (opened.catalog_dir / "catalog.duckdb").is_file():
+        raise QueryRefused("there is no catalog yet; run `fonds crawl` first")
+    reading = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+    try:
+        with open_published(opened) if as_of is None else open_as_of(opened, as_of) as connection:
+            statements = connection.extract_statements(query)
+            if len(statements) != 1 or statements[0].type not in reading:
+                raise QueryRefused("give one SELECT; the catalog is only read")
+            rows = connection.sql(query).pl()
+    except duckdb.Error as error:
+        _whole(opened)
+        # a conversion error quotes the value that can't be converted, which may be a patient's
+        converting = isinstance(error, duckdb.ConversionException)
+        raise QueryRefused("a value can't be converted; use try_cast" if converting else str(error)) from None
+    if json:
+        show.as_json(rows.to_dicts())
+    elif csv:
+        sys.stdout.write(rows.write_csv())
+    else:
+        show.frame(rows)
+
+
+def _whole(project: Project) -> None:
+    """Raise StorageFailed with the remedy when it is the catalog, and not the query, that fails."""
+    from fonds.catalog.damage import damaged
+    from fonds.catalog.publish import newest_run
+    from fonds.errors import CATALOG_REMEDY, StorageFailed
+
+    if tables := ", ".join(name for name, _ in damaged(project)):
+        raise StorageFailed(f"the catalog is damaged: {tables}. {CATALOG_REMEDY}")
+    if newest_run(project) is None:
+        raise StorageFailed(PUBLISHED_REMEDY)
+
+
+def explain(
+    what: Annotated[Literal["study", "pair"], typer.Argument(help="study UID, or pair RECORD_A RECORD_B")],
+    identifiers: Annotated[list[str], typer.Argument(help="Study Instance UID, or two record ids.")],
+    project: ProjectOption = Path(),
+    json: JsonOption = False,
+) -> None:
+    """Why does a study stand where it stands, or why are two records (not) one person?
+
+    Example: fonds explain study 1.2.840.1; fonds explain pair R01 R02
+    """
+    from fonds.catalog.store import Catalog
+    from fonds.cli import show
+    from fonds.errors import QueryRefused
+    from fonds.project.settings import load
+
+    wanted = {"study": 1, "pair": 2}[what]
+    if len(identifiers) != wanted:
+        raise QueryRefused(f"`fonds explain {what}` takes {wanted} identifier(s)")
+    folder = Path(__file__).parent / "sql"
+    names = {
+        "study": ("explain_plan", "explain_drift", "explain_changes", "explain_findings"),
+        "pair": ("explain_outcome", "explain_comparisons"),
+    }[what]
+    parts = {}
+    with Catalog(load(project)).connect() as connection:
+        for name in names:
+            query = (folder / f"{name}.sql").read_text(encoding="utf-8")
+            parts[name.removeprefix("explain_")] = connection.execute(query, sorted(identifiers)).pl()
+    if not any(part.height for part in parts.values()):
+        lists = {"study": "select study_uid from plan", "pair": "select record_a, record_b from pairs"}[what]
+        raise QueryRefused(f'nothing is known of this {what}; `fonds sql "{lists}"` lists them')
+    if json:
+        show.as_json({name: part.to_dicts() for name, part in parts.items()})
+        return
+    for name, part in parts.items():
+        if part.height:
+            show.frame(part, name.capitalize())
+        else:
+            show.data.print(f"{name.capitalize()}: none")

@@ -1,0 +1,104 @@
+"""The ten stages as verbs: each runs its stage directly, without Prefect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fonds.cli.exits import Exit
+
+if TYPE_CHECKING:  # the catalog's libraries take a second to import; a verb that needs them waits for it
+    from fonds.operations.runs import StageResult
+
+STAGES = {
+    "crawl": "What is there? Read the headers of every source into the catalog.",
+    "assess": "How good is it? Judge the metadata by checks; write findings and Data Docs.",
+    "normalize": "What should it say, and why? Propose changes by rule packs; no file is touched.",
+    "match": "Who is who? Compare patient records, link the certain, queue the doubtful.",
+    "deduplicate": "What is there twice, and what collides?",
+    "link": "Which report, annotation or plan belongs to which images, and what is missing?",
+    "plan": "What may move, in which wave, and what is held and why?",
+    "migrate": "Send it, once, with the approved changes and nothing else.",
+    "reconcile": "Prove that all of it arrived.",
+    "report": "Show it: one HTML file.",
+}
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="Project folder, or a folder inside it.", envvar="FONDS_PROJECT")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Stage = Callable[..., "StageResult"]
+
+
+def stage_function(name: str) -> Stage:
+    """The stage's public function: folder, verb and function have one name."""
+    function: Stage = getattr(import_module(f"fonds.{name}"), name)
+    return function
+
+
+def exit_code(results: list[StageResult]) -> Exit:
+    """The most serious outcome of the stages run."""
+    statuses = {result.status for result in results}
+    if "stopped" in statuses:
+        return Exit.GATE
+    return Exit.PARTIAL if "partial" in statuses else Exit.DONE
+
+
+def register(app: typer.Typer) -> None:
+    """Add one command for each stage."""
+    for name, question in STAGES.items():
+        app.command(name, help=f"{question}\n\nExample: fonds {name}")(_command(name))
+
+
+def _command(name: str) -> Callable[..., None]:
+    if name == "crawl":
+
+        def crawl(
+            project: ProjectOption = Path(),
+            source: Annotated[list[str] | None, typer.Option("--source", "-s", help="Only this source.")] = None,
+            digest: Annotated[
+                bool | None,
+                typer.Option("--digest/--no-digest", help="Read objects to their end for SHA-256, or headers only."),
+            ] = None,
+            json: JsonOption = False,
+        ) -> None:
+            _run(name, project, json, sources=source or None, digest=digest)
+
+        return crawl
+    if name == "migrate":
+
+        def migrate(
+            project: ProjectOption = Path(),
+            wave: Annotated[list[str] | None, typer.Option("--wave", "-w", help="Only this wave.")] = None,
+            json: JsonOption = False,
+        ) -> None:
+            _run(name, project, json, waves=wave or None)
+
+        return migrate
+
+    def stage(
+        project: ProjectOption = Path(),
+        force: Annotated[bool, typer.Option("--force", help="Compute again although nothing changed.")] = False,
+        json: JsonOption = False,
+    ) -> None:
+        _run(name, project, json, force=force)
+
+    return stage
+
+
+def _run(name: str, project: Path, json: bool, **options: object) -> None:
+    from fonds.cli import show
+    from fonds.project.settings import load
+
+    opened = load(project)
+    with show.progress() as listener:
+        result = stage_function(name)(opened, progress=listener, **options)
+    if json:
+        show.as_json(asdict(result))
+    else:
+        show.results([result])
+    raise typer.Exit(exit_code([result]))

@@ -1,0 +1,1 @@
+"""The stewards' pages: what the machine can't settle, people decide here, on record."""

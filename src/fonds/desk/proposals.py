@@ -1,0 +1,66 @@
+"""Changes that wait for a steward, by rule; and groups of duplicates that are held."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import duckdb
+
+from fonds.desk.reading import rows
+from fonds.normalize.order import pipelines
+from fonds.project.settings import Project
+
+INDEX_RULES = """
+SELECT rule, list_sort(list(DISTINCT index_source)), list_sort(list(DISTINCT attribute))
+FROM drift WHERE winner = 'index' AND needs = 'steward' GROUP BY rule
+"""
+# which class a group is called by when its members stand in several
+SERIOUSNESS = ("g", "d", "f", "c", "b", "a", "e", "j", "h", "i")
+
+
+def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What needs a steward: rules of the packs in use, and an archive's index where it wins.
+
+    Each with its title, how much waits, and the decision that stands.
+    """
+    titles = {
+        placed.rule.id: placed.rule.title
+        for order in pipelines(project).rules.values()
+        for placed in order
+        if placed.rule.needs == "steward"
+    }
+    titles |= {
+        rule: f"{', '.join(indexes)} says otherwise than the files: {', '.join(attributes)}"
+        for rule, indexes, attributes in cursor.execute(INDEX_RULES).fetchall()
+    }
+    standing = {
+        row["subject_a"]: row
+        for row in cursor.execute("FROM standing WHERE kind = 'change'").pl().to_dicts()
+        if row["subject_a"] in titles
+    }
+    found = []
+    for rule, title in sorted(titles.items()):
+        changes = changes_of(cursor, rule)
+        waiting = [change for change in changes if change["state"] == "proposed" and change["verdict"] is None]
+        found.append({"rule": rule, "title": title, "changes": changes, "waiting": len(waiting)})
+        found[-1]["decision"] = standing.get(rule)
+    return found
+
+
+def changes_of(cursor: duckdb.DuckDBPyConnection, rule: str) -> list[dict[str, Any]]:
+    """Up to 200 values the rule would change; each is decided once, for all objects of the patient that have it."""
+    return rows(cursor, "changes", {"rule": rule})
+
+
+def groups(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Groups of duplicates that are held or decided, with their members."""
+    members = rows(cursor, "duplicates", {})
+    found = []
+    for group, rest in groupby(members, key=lambda row: row["group_id"]):
+        listed = list(rest)
+        letter = min((one for row in listed for one in row["classes"]), key=SERIOUSNESS.index)
+        decided = [row for row in listed if row["decision_id"] is not None]
+        latest = max(decided, key=lambda row: row["decision_id"]) if decided else None
+        found.append({"class": letter, "group_id": group, "members": listed, "decision": latest})
+    return sorted(found, key=lambda group: (SERIOUSNESS.index(group["class"]), group["group_id"]))

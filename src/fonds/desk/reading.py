@@ -1,0 +1,56 @@
+"""The desk's view of the catalog: one in-memory DuckDB, made anew whenever a stage has published."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from fonds.catalog.store import Catalog
+from fonds.operations import decisions
+from fonds.project.settings import Project
+
+SQL = Path(__file__).parent / "sql"
+
+
+class Reader:
+    """Gives cursors over the current catalog; safe to share between threads."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._stamp: Any = None
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor with the views of the catalog and of prepared.sql, and `standing`: the decisions that count now."""
+        with self._lock:
+            stamp = self._published()
+            if self._connection is None or stamp != self._stamp:
+                # the old connection is only let go: cursors that still read from it keep its database alive
+                self._connection, self._stamp = Catalog(self.project).connect(), stamp
+                self._connection.execute((SQL / "prepared.sql").read_text(encoding="utf-8"))
+            cursor = self._connection.cursor()
+        with cursor:
+            standing = [decisions.standing(self.project, kind) for kind in decisions.VERDICTS]
+            cursor.register("standing", standing[0].vstack(standing[1]).vstack(standing[2]).to_arrow())
+            yield cursor
+
+    def _published(self) -> Any:
+        """What changes with each publication; before the first one, the tables' versions themselves."""
+        try:
+            state = (self.project.catalog_dir / "catalog.duckdb").stat()
+        except FileNotFoundError:
+            return Catalog(self.project).versions()
+        return (state.st_mtime_ns, state.st_ino)
+
+
+def rows(cursor: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answer of desk/sql/NAME.sql as plain rows."""
+    query = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+    return cursor.execute(query, parameters).pl().to_dicts()

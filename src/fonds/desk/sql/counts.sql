@@ -1,0 +1,7 @@
+-- What waits, for the head of every page
+SELECT (SELECT count(*) FROM pairs p ANTI JOIN (FROM standing WHERE kind = 'pair') s
+        ON s.subject_a = p.record_a AND s.subject_b = p.record_b WHERE p.band = 'review') AS pairs,
+    (SELECT count(DISTINCT change_id) FROM changes c ANTI JOIN (FROM standing WHERE kind = 'change') s
+        ON s.subject_a = c.change_id WHERE c.state = 'proposed') AS changes,
+    (SELECT count(DISTINCT group_id) FROM duplicates d ANTI JOIN (FROM standing WHERE kind = 'duplicate') s
+        ON s.subject_a = d.group_id WHERE d.disposition = 'hold') AS duplicates

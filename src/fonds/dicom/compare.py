@@ -1,0 +1,139 @@
+"""Compares an object read back from a target with its source: every difference must be an approved change."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from pydicom.datadict import tag_for_keyword
+
+from fonds.dicom.charset import DEFAULT, codec, repair
+from fonds.dicom.differences import differing_attributes
+from fonds.dicom.elements import Element, Walker
+from fonds.dicom.framing import Frame, open_frame
+from fonds.dicom.headers import read_header
+from fonds.dicom.values import as_text, uid_text
+from fonds.dicom.write import (
+    BOOKKEEPING,
+    CHARACTER_SET,
+    ISSUER_OF_ACCESSION,
+    LOCAL_ENTITY,
+    MODIFIED,
+    NONCONFORMING,
+    ORIGINAL,
+    UTF_8,
+    Change,
+)
+
+_NONCONFORMING_VALUE, _SELECTOR = 0x04000552, 0x00720026
+
+
+def unexplained(source: BinaryIO, target: BinaryIO, changes: Sequence[Change], *, exact: bool) -> list[str]:
+    """Tags in which `target` differs from `source` without an approved change that says so, sorted.
+
+    A changed attribute must hold its new value, and the Original Attributes its old bytes. With `exact` all other
+    elements must have the same bytes; without, a target that encodes them anew (lengths, padding) is heard too.
+    Raises UnreadableHeader or CoercionRefused when either can't be walked.
+    """
+    if not changes and exact and _same_data_set(source, target):
+        return []
+    one, other = _Object(source), _Object(target)
+    wanted = {change.tag: change for change in changes}
+    bookkeeping = BOOKKEEPING if changes else frozenset[int]()
+    tags = {tag for tag in one.elements.keys() | other.elements.keys() if tag & 0xFFFF}
+    bad = {tag for tag in tags - wanted.keys() - bookkeeping if not _same_bytes(one.raw(tag), other.raw(tag))}
+    if CHARACTER_SET in bad and changes and other.charset == UTF_8 and one.is_ascii():
+        bad.discard(CHARACTER_SET)
+    if bad and not exact:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote values
+            words = differing_attributes(source, target)
+        bad &= {tag_for_keyword(word) or int(word[1:5] + word[6:10], 16) for word in words}
+    bad |= {tag for tag, change in wanted.items() if not _as_approved(other, change)}
+    if changes:
+        history = other.history()
+        bad |= {tag for tag in wanted if (one.raw(tag) or b"").rstrip(b" \0") not in history.get(tag, [])}
+    return [f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in sorted(bad)]
+
+
+def pixel_digest(stream: BinaryIO) -> str | None:
+    """SHA-256 of the pixel data as stored, by the reader's own rule; None when there is none."""
+    stream.seek(0)
+    digests = read_header(stream, (), digest=True).digests
+    return digests.pixels if digests is not None else None
+
+
+class _Object:
+    """One object's elements by tag."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.frame: Frame = open_frame(stream)
+        self.walker = Walker(self.frame)
+        found, _ = self.walker.top()
+        self.elements: dict[int, Element] = {element.tag: element for element in found}
+        self.charset = repair(uid_text(self.raw(CHARACTER_SET) or b""))
+
+    def raw(self, tag: int) -> bytes | None:
+        element = self.elements.get(tag)
+        return self.walker.raw(element) if element is not None else None
+
+    def is_ascii(self) -> bool:
+        coded = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
+        return all(raw.isascii() for raw in self.walker.coded_values(list(self.elements.values()), coded))
+
+    def text(self, tag: int) -> str | None:
+        element = self.elements.get(tag)
+        if element is None:
+            return None
+        return as_text(element.vr, self.walker.raw(element), self.frame.little, codec(self.charset or DEFAULT))[0]
+
+    def history(self) -> dict[int, list[bytes]]:
+        """Old bytes (without padding) by tag, from all Original Attributes; of sequences the whole prior value."""
+        found: dict[int, list[bytes]] = {}
+        original = self.elements.get(ORIGINAL)
+        for item in self.walker.inside(original) if original is not None else ():
+            for element in item:
+                if element.tag == MODIFIED:
+                    for values in self.walker.inside(element):
+                        for old in values:
+                            found.setdefault(old.tag, []).append(self.walker.raw(old).rstrip(b" \0"))
+                elif element.tag == NONCONFORMING:
+                    for values in self.walker.inside(element):
+                        parts = {part.tag: self.walker.raw(part) for part in values}
+                        words = as_text("AT", parts[_SELECTOR], self.frame.little, codec(DEFAULT))[0]
+                        found.setdefault(int(words or "0", 16), []).append(parts[_NONCONFORMING_VALUE].rstrip(b" \0"))
+        return found
+
+
+def _same_bytes(source: bytes | None, target: bytes | None) -> bool:
+    """Equal, or equal but for the padding that an odd length lacked."""
+    if source is not None and target is not None and len(source) % 2 and len(target) == len(source) + 1:
+        return target[:-1] == source and target[-1:] in (b" ", b"\0")
+    return source == target
+
+
+def _as_approved(target: _Object, change: Change) -> bool:
+    if change.tag != ISSUER_OF_ACCESSION:
+        found = target.text(change.tag)
+        return found == change.after or (change.after is not None and found == change.after.rstrip(" "))
+    sequence = target.elements.get(change.tag)
+    if sequence is None:
+        return change.after is None
+    texts = [
+        as_text("UT", target.walker.raw(element), target.frame.little, codec(target.charset or DEFAULT))[0]
+        for item in target.walker.inside(sequence)
+        for element in item
+        if element.tag == LOCAL_ENTITY
+    ]
+    return texts == [change.after]
+
+
+def _same_data_set(source: BinaryIO, target: BinaryIO) -> bool:
+    starts = [open_frame(stream).stored_start for stream in (source, target)]
+    source.seek(starts[0])
+    target.seek(starts[1])
+    while block := source.read(1 << 20):
+        if block != target.read(len(block)):
+            return False
+    return not target.read(1)

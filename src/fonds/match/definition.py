@@ -1,0 +1,224 @@
+"""The typed matchers/*.yaml: blocking rules, comparisons with their levels, prior, bands and constraints."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from fonds.errors import DefinitionInvalid
+from fonds.project.definitions import Definition, content_hash, load_yaml
+from fonds.project.settings import Project
+
+# What preparation makes of a record; comparisons, blocking keys and frequencies may name these and no others.
+COLUMNS = (
+    *("family", "given", "middle", "native", "birth_date", "sex", "issuer", "patient_id"),
+    *("family_code", "given_code", "given_first", "birth_year", "birth_day"),
+)
+LISTS = {"family": "family_parts", "given": "given_tokens"}
+Column = Literal[
+    "family", "given", "middle", "native", "birth_date", "sex", "issuer", "patient_id",
+    "family_code", "given_code", "given_first", "birth_year", "birth_day",
+]  # fmt: skip
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Level(Definition):
+    """One degree of agreement. `m` and `u`: how often it is seen in true pairs and in random pairs, before fitting.
+
+    `when` names the measure: equal; part (a double-barrelled or maiden name shares a word); nickname (forms of one
+    name that differ by more than a letter); spelling (one name in the spelling of two languages); sound (the same
+    consonants and at least `at_least` Jaro-Winkler); edits (at most `at_most` slips); similar (Jaro-Winkler at least
+    `at_least`); initial; contained (all given names of one are among the other's); both_known (two known, different
+    names); day_month (swapped); digits (one digit or two neighbouring digits, less than `years` apart); year_only (one
+    date is 1 January of the same year); apart (at least `years` years); other (whatever is left). `fixed`: m is not
+    learned, because namesakes, families and twins look like true pairs to the fit just there.
+    """
+
+    name: Name
+    when: Literal[
+        "equal", "part", "nickname", "spelling", "sound", "edits", "similar", "initial", "contained", "both_known",
+        "day_month", "digits", "year_only", "apart", "other",
+    ]  # fmt: skip
+    m: Share
+    u: Share
+    at_most: int = Field(default=1, ge=1, le=3)
+    shortest: int = Field(default=4, ge=1)
+    at_least: float = Field(default=0.9, gt=0.5, lt=1)
+    years: int = Field(default=10, ge=1)
+    known: bool = True
+    fixed: bool = False
+
+
+class Comparison(Definition):
+    """One column compared: its levels from full agreement to none, the last being `other`; missing values say nothing.
+
+    `frequency` weighs agreement by how common the value is, counted over distinct values of that other column (a
+    person met four times counts once). `within`: only records that share this column can be compared. `against`: only
+    disagreement counts.
+    """
+
+    name: Name
+    column: Column
+    levels: tuple[Level, ...] = Field(min_length=2)
+    frequency: Column | None = None
+    within: Column | None = None
+    against: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> Comparison:
+        if self.levels[-1].when != "other":
+            raise ValueError(f"the last level of {self.name} must be `when: other`")
+        spoken = {level.when for level in self.levels} & {"spelling", "sound", "nickname"}
+        if spoken and self.column not in LISTS:
+            raise ValueError(f"{self.name}: {', '.join(sorted(spoken))} can be asked of family and given only")
+        names = [level.name for level in self.levels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two levels of {self.name} have one name")
+        for what in ("m", "u"):
+            total = sum(getattr(level, what) for level in self.levels)
+            if abs(total - 1) > 0.02:
+                raise ValueError(f"the {what} of {self.name}'s levels add up to {total:.3f}, not 1")
+        return self
+
+
+class Block(Definition):
+    """Records that agree on `keys` are compared. A block of more than `largest` records is split by `split` too."""
+
+    name: Name
+    keys: tuple[Column, ...] = ()
+    crossed: bool = False
+    shared: Literal["study"] | None = None
+    split: tuple[Column, ...] = ()
+    largest: int = Field(default=60, ge=2)
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Block:
+        if bool(self.keys) == bool(self.shared):
+            raise ValueError(f"blocking rule {self.name} needs either `keys` or `shared`")
+        return self
+
+
+class Constraint(Definition):
+    """What overrules the weight: when every comparison named is at one of the levels given, the outcome holds."""
+
+    name: str = Field(min_length=1, max_length=80)
+    when: dict[str, tuple[str, ...]] = Field(min_length=1)
+    outcome: Literal["link", "review", "reject", "overlay"]
+
+
+class Training(Definition):
+    """How strongly the model's own m, u and prior count against what the data say, in pairs (records for the prior)."""
+
+    m_pairs: float = Field(default=400, gt=0)
+    u_pairs: float = Field(default=50_000, gt=0)
+    frequency_shape: float = Field(default=0.5, gt=0)
+    matches_per_record: float = Field(default=0.7, gt=0)
+    prior_records: float = Field(default=30, gt=0)
+    largest_sample: int = Field(default=100_000, ge=10_000)
+    seed: int = 1
+
+
+class Bands(Definition):
+    """Probabilities: at or above `link` a pair may link by itself, below `review` it is rejected; rejected pairs are
+    kept in the table from `keep` (log2 weight) up. A cluster of more than `largest_cluster` records goes to people."""
+
+    link: Share = 0.999
+    review: Share = 0.05
+    keep: float = -20.0
+    largest_cluster: int = Field(default=100, ge=2)
+
+
+class Missing(Definition):
+    """Values that stand for 'not known': they are no evidence, neither for nor against."""
+
+    names: tuple[str, ...] = ()
+    birth_dates: tuple[str, ...] = ()
+    patient_ids: tuple[str, ...] = ()
+
+    @field_validator("names", "patient_ids")
+    @classmethod
+    def _expressions(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern} is no regular expression: {error}") from None
+        return patterns
+
+
+class Matcher(Definition):
+    """A whole match model."""
+
+    title: str
+    names: str = "names"
+    swapped: float = Field(
+        default=-3.0, description="log2 weight of family and given name standing in each other's place"
+    )
+    missing: Missing = Missing()
+    blocking: tuple[Block, ...] = Field(min_length=1)
+    comparisons: tuple[Comparison, ...] = Field(min_length=2)
+    training: Training = Training()
+    bands: Bands = Bands()
+    constraints: tuple[Constraint, ...] = ()
+    link_needs: tuple[dict[str, tuple[str, ...]], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _levels_exist(self) -> Matcher:
+        levels = {c.name: {level.name for level in c.levels} | {"missing"} for c in self.comparisons}
+        conditions = [(f"constraint {c.name}", c.when) for c in self.constraints]
+        conditions += [("link_needs", need) for need in self.link_needs]
+        for place, when in conditions:
+            for comparison, wanted in when.items():
+                if comparison not in levels:
+                    raise ValueError(f"{place}: there is no comparison {comparison}; there are: {', '.join(levels)}")
+                if unknown := set(wanted) - levels[comparison]:
+                    raise ValueError(f"{place}: {comparison} has no level {', '.join(sorted(unknown))}")
+        return self
+
+
+class Names(Definition):
+    """What is known of names: forms of one given name (a line each, parted by spaces), words that are no name."""
+
+    titles: tuple[str, ...]
+    particles: tuple[str, ...]
+    born: tuple[str, ...]
+    given: tuple[str, ...]
+
+
+def load(project: Project) -> tuple[Matcher, Names, tuple[Path, Path]]:
+    """The project's match model, its names table, and the files they came from."""
+    path = project.find(f"matchers/{project.settings.matcher}.yaml")
+    matcher = _model(path, content_hash(path))
+    names = project.find(f"matchers/tables/{matcher.names}.yaml")
+    return matcher, _names(names, content_hash(names)), (path, names)
+
+
+# Parsing keeps line numbers and is slow on long files: a process that matches again parses the same bytes once.
+@lru_cache(maxsize=4)
+def _model(path: Path, digest: str) -> Matcher:
+    return load_yaml(path, Matcher)
+
+
+@lru_cache(maxsize=4)
+def _names(path: Path, digest: str) -> Names:
+    return load_yaml(path, Names)
+
+
+def load_all(project: Project) -> list[Matcher]:
+    """Every match model of the project with its names; raises DefinitionInvalid with the mistakes found."""
+    mistakes: list[tuple[int | None, str]] = []
+    models = []
+    for path in project.list_content("matchers"):
+        try:
+            models.append(load_yaml(path, Matcher))
+            load_yaml(project.find(f"matchers/tables/{models[-1].names}.yaml"), Names)
+        except DefinitionInvalid as error:
+            mistakes += [(line, f"{path.name}: {text}") for line, text in error.mistakes]
+    if mistakes:
+        raise DefinitionInvalid("matchers", mistakes)
+    return models

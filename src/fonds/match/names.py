@@ -1,0 +1,163 @@
+"""Folds name components to comparable keys: transliteration, titles, particles, maiden names, forms of given names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+import polars as pl
+from anyascii import anyascii
+
+from fonds.match.definition import Names
+
+# Letters that anyascii would write in a way no registration desk does: umlauts the German way, Greek ου as ou.
+_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe", "đ": "d"})
+_DIGRAPHS = (("ου", "ou"), ("αυ", "au"), ("ευ", "eu"), ("γγ", "ng"), ("μπ", "b"), ("ντ", "nt"))
+# ue and u, oe and o, ae and a, aa and a are one letter to the matcher: Müller, Mueller and Muller have one key.
+_SAME = (("AE", "A"), ("OE", "O"), ("UE", "U"), ("AA", "A"))
+# One name in the spellings of several languages: Шевченко is Shevchenko and Schewtschenko, Sergej is Sergey.
+_SPELLINGS = (
+    *(("SCHTSCH", "S"), ("SHCH", "S"), ("TSCH", "CH"), ("SCH", "S"), ("SH", "S"), ("ZH", "S"), ("KH", "K")),
+    *(("CH", "K"), ("CK", "K"), ("TS", "S"), ("TZ", "S"), ("KS", "X"), ("PH", "F"), ("OU", "U"), ("EE", "I")),
+)
+_LETTERS = str.maketrans("WYJQCZ", "VIIKKS")
+_SOUNDS = str.maketrans(
+    {
+        **dict.fromkeys("AEIOUH", ""),
+        **dict.fromkeys("BPFV", "1"),
+        **dict.fromkeys("GKX", "2"),
+        "S": "3",
+        **dict.fromkeys("DT", "4"),
+        "L": "5",
+        **dict.fromkeys("MN", "6"),
+        "R": "7",
+    }
+)
+CJK = r"[\x{3040}-\x{30FF}\x{3400}-\x{9FFF}\x{AC00}-\x{D7AF}\x{F900}-\x{FAFF}]"
+FAMILY = {
+    "family": pl.String(),
+    "family_parts": pl.List(pl.String()),
+    "family_forms": pl.List(pl.String()),
+    "family_code": pl.String(),
+    "family_spelling": pl.String(),
+}
+GIVEN = {
+    "given": pl.String(),
+    "given_first": pl.String(),
+    "given_tokens": pl.List(pl.String()),
+    "given_forms": pl.List(pl.String()),
+    "given_code": pl.String(),
+    "given_spelling": pl.String(),
+    "given_known": pl.Boolean(),
+    "middle": pl.String(),
+}
+
+
+def words(text: str) -> list[str]:
+    """Upper-case ASCII words of a name component; apostrophes join, other marks separate."""
+    lower = unicodedata.normalize("NFC", text).lower()
+    plain = "".join(c for c in unicodedata.normalize("NFD", lower) if not unicodedata.combining(c))
+    if any("\u0370" <= c <= "\u03ff" for c in plain):
+        for pair, latin in _DIGRAPHS:
+            plain = plain.replace(pair, latin)
+        lower = plain
+    ascii_text = anyascii(lower.translate(_SPELLED)).upper()
+    return re.findall(r"[A-Z]+", re.sub(r"['’`´]", "", ascii_text))
+
+
+def key(word: str) -> str:
+    """A word as it is compared: the ways to write an umlaut are one."""
+    for long, short in _SAME:
+        word = word.replace(long, short)
+    return word
+
+
+def spelled(word: str) -> str:
+    """A key word in one spelling for all languages: letters that stand for one sound are one, doubled ones single."""
+    for written, plain in _SPELLINGS:
+        word = word.replace(written, plain)
+    word = word.translate(_LETTERS)
+    return "".join(letter for letter, _ in groupby(word[:1] + word[1:].replace("H", "")))
+
+
+def code(word: str) -> str:
+    """How a key word sounds, roughly: its first vowel and up to four consonant classes, whatever the spelling."""
+    plain = spelled(word)
+    sounds = "".join(kind for kind, _ in groupby(plain.translate(_SOUNDS)))
+    first = {"E": "I", "O": "U"}.get(plain[:1], plain[:1])
+    return (first if first in ("A", "I", "U", "H") else "") + sounds[:4]
+
+
+class Folder:
+    """Folds family and given components by a names table; results depend on nothing but the text."""
+
+    def __init__(self, names: Names) -> None:
+        self.titles = frozenset(names.titles)
+        self.particles = frozenset(names.particles)
+        self.born = re.compile(rf"\b(?:{'|'.join(names.born)})\b\.?", re.IGNORECASE)
+        groups: dict[str, set[str]] = {}
+        for number, forms in enumerate(names.given):
+            for form in forms.split():
+                groups.setdefault(key("".join(words(form))), set()).add(f"{number}")
+        self.forms = {form: sorted(numbers) for form, numbers in groups.items()}
+
+    def family(self, text: str) -> dict[str, Any]:
+        """A family component: key, the words it shares with a double-barrelled or maiden form, sound."""
+        now, _, maiden = self.born.sub("\0", _unaccented(text)).partition("\0")
+        found = self._words(now)
+        parts = {key(word) for word in found if word not in self.particles and len(word) > 2}
+        parts |= {key(word) for word in self._words(maiden) if word not in self.particles and len(word) > 2}
+        whole = key("".join(found))
+        main = [word for word in found if word not in self.particles]
+        sound = code(key(main[0])) if main else code(whole)
+        return {
+            "family": whole or None,
+            "family_parts": sorted(parts),
+            "family_forms": self.forms.get(whole, []),
+            "family_code": sound or None,
+            "family_spelling": spelled(whole) or None,
+        }
+
+    def given(self, text: str) -> dict[str, Any]:
+        """Given and middle components joined by `^`: first name's key, all names, forms, sound, the names after it."""
+        first, _, rest = text.partition("^")
+        if not self._words(first):
+            first, rest = rest, ""
+        found = self._words(first)
+        # Jan-Erik is one name and not Jan; Ji-woo and Ji-won have nothing in common but a syllable
+        hyphened = next((words for part in first.split() if (words := self._words(part))), [])
+        tokens = [key(word) for word in found + self._words(rest)]
+        lead = key("".join(hyphened)) or None
+        forms = self.forms.get(lead or "", [])
+        sound = code(lead) if lead else None
+        return {
+            "given": key("".join(found)) or None,
+            "given_first": lead,
+            "given_tokens": tokens,
+            "given_forms": forms,
+            "given_code": sound or None,
+            "given_spelling": spelled(lead) if lead else None,
+            "given_known": bool(forms),
+            "middle": "".join(tokens[len(hyphened) :]) or None,
+        }
+
+    def _words(self, text: str) -> list[str]:
+        found = words(text)
+        return [word for word in found if word not in self.titles]
+
+
+@lru_cache(maxsize=4096)
+def _unaccented(text: str) -> str:
+    # née must be found whether the accent was typed or not
+    return text.replace("é", "e").replace("É", "E") if "n\u00e9e" in text.lower() else text
+
+
+def folded(values: Iterable[str], fold: Any, column: str, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Fold distinct values into a frame to join on `column`. A loop in Python: transliteration exists nowhere else,
+    and distinct components are far fewer than records."""
+    rows = [{column: value, **fold(value)} for value in values]
+    return pl.DataFrame(rows, schema={column: pl.String(), **schema})

@@ -1,0 +1,156 @@
+"""The stage: records are prepared, compared, weighed and decided; persons keep their names from run to run."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from fonds.match.cluster import Clustered, band, cluster, inside
+from fonds.match.definition import Matcher, load
+from fonds.match.persons import allocate, events, settled
+from fonds.match.prepare import prepare, records
+from fonds.match.score import Trained, add_pairs, block, open_prepared, train, weigh
+from fonds.operations import decisions
+from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
+from fonds.project.definitions import content_hash
+from fonds.project.settings import Project
+
+INPUTS = ("instances", "changes")
+OUTPUTS = ("pairs", "persons", "person_events")
+
+
+def match(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
+    """Decide who is who as far as evidence and decisions go; the doubtful pairs are left in band `review`.
+
+    Writes `pairs`, `persons` and `person_events`, and the fitted weights with what they were fitted on to
+    catalog/match/fitted.json. Counts are records, persons, compared, link, review, reject, unsettled (records) and
+    pairs by blocking rule. Raises DefinitionInvalid with the mistakes of the match model.
+    """
+    matcher, names, files = load(project)
+    with stage_run(
+        project,
+        "match",
+        inputs=INPUTS,
+        outputs=OUTPUTS,
+        definitions=files,
+        heeds_decisions=True,
+        progress=progress,
+        force=force,
+    ) as run:
+        if run.unchanged:
+            return run.result()
+        with run.catalog.connect() as connection:
+            found = records(connection)
+        run.progress(1, 4, "steps", "records read")
+        prepared = prepare(found, matcher, names)
+        decided = decisions.standing(project, "pair").select(
+            pl.col("subject_a").alias("record_a"),
+            pl.col("subject_b").alias("record_b"),
+            pl.col("verdict").alias("decided"),
+            pl.col("who").alias("decided_by"),
+        )
+        run.progress(2, 4, "steps", "records prepared")
+        clustered, training = link(prepared, matcher, decided)
+        run.progress(3, 4, "steps", "pairs decided")
+        _write(run, prepared, clustered)
+        _keep(run, matcher, training, content_hash(*files), prepared.height)
+        _tell(run, clustered, training)
+    return run.result()
+
+
+def link(prepared: pl.DataFrame, matcher: Matcher, decided: pl.DataFrame) -> tuple[Clustered, Trained]:
+    """Prepared records and standing decisions (record_a, record_b, decided, decided_by) to pairs and clusters."""
+    with open_prepared(prepared) as connection:
+        block(connection, matcher)
+        training = train(connection, matcher)
+        numbers = prepared.select("record_id", "n")
+        known = (
+            decided.join(numbers.rename({"record_id": "record_a", "n": "x"}), on="record_a")
+            .join(numbers.rename({"record_id": "record_b", "n": "y"}), on="record_b")
+            .select(pl.min_horizontal("x", "y").alias("a"), pl.max_horizontal("x", "y").alias("b"))
+        )
+        add_pairs(connection, matcher, known)
+        pairs = _weighed(connection, matcher, training, decided)
+        inner = inside(pairs, prepared.height, matcher.bands.largest_cluster)
+        if inner.height:
+            add_pairs(connection, matcher, inner)
+            pairs = _weighed(connection, matcher, training, decided)
+    return cluster(pairs, prepared.height, matcher), training
+
+
+def _weighed(
+    connection: duckdb.DuckDBPyConnection, matcher: Matcher, training: Trained, decided: pl.DataFrame
+) -> pl.DataFrame:
+    pairs = weigh(connection, matcher, training.fitted)
+    return band(pairs.join(decided, on=["record_a", "record_b"], how="left", maintain_order="left"), matcher)
+
+
+def _write(run: StageRun, prepared: pl.DataFrame, clustered: Clustered) -> None:
+    members = prepared.select("record_id", pl.Series("cluster", clustered.labels, dtype=pl.Int64))
+    named = allocate(run.project, members)
+    persons = settled(named, clustered.pairs)
+    columns = run.catalog.read("pairs").columns
+    history = run.catalog.read("person_events")
+    linked = clustered.pairs.filter(pl.col("band") == "link")
+    run.replace("pairs", _with_studies(clustered.pairs, prepared).select(columns))
+    run.replace("persons", persons)
+    run.replace("person_events", events(history, persons, linked))
+    run.count("records", prepared.height)
+    run.count("persons", persons["person_id"].n_unique())
+    run.count("unsettled", persons.filter(~pl.col("settled")).height)
+
+
+def _with_studies(pairs: pl.DataFrame, prepared: pl.DataFrame) -> pl.DataFrame:
+    """How many studies wait for the pair's answer: those of the smaller side would move."""
+    held = prepared.select("record_id", pl.col("studies").list.len().cast(pl.Int64).alias("held"))
+    both = pairs.join(held.rename({"record_id": "record_a", "held": "x"}), on="record_a", how="left")
+    both = both.join(held.rename({"record_id": "record_b", "held": "y"}), on="record_b", how="left")
+    return both.with_columns((pl.col("x") + pl.col("y")).alias("studies"))
+
+
+def _keep(run: StageRun, matcher: Matcher, training: Trained, digest: str, count: int) -> None:
+    """Keep the fitted weights with their provenance beside the catalog's tables."""
+    fitted = training.fitted
+    weights = fitted.weights(matcher)
+    kept: dict[str, Any] = {
+        "run": run.number,
+        "model": run.project.settings.matcher,
+        "model_sha256": digest,
+        "records": count,
+        "pairs": training.candidates,
+        "random_pairs": training.sampled,
+        "pairs_by_rule": training.pairs_by_rule,
+        "prior": fitted.prior,
+        "rounds": fitted.rounds,
+        "comparisons": {
+            comparison.name: [
+                {"level": level.name, "m": float(m), "u": float(u), "weight": float(weight)}
+                for level, m, u, weight in zip(
+                    comparison.levels, fitted.m[n][1:], fitted.u[n][1:], weights[n][1:], strict=True
+                )
+            ]
+            for n, comparison in enumerate(matcher.comparisons)
+        },
+    }
+    target = run.project.catalog_dir / "match" / "fitted.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_suffix(f".{os.getpid()}")
+    aside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    os.replace(aside, target)
+
+
+def _tell(run: StageRun, clustered: Clustered, training: Trained) -> None:
+    bands = dict(clustered.pairs.group_by("band").len().rows())
+    run.count("compared", training.candidates)
+    for name in ("link", "review", "reject"):
+        run.count(name, bands.get(name, 0))
+    for rule, count in training.pairs_by_rule.items():
+        run.count(f"pairs by {rule}", count)
+    for rule, (count, held) in training.oversized.items():
+        run.left.append(f"blocking rule {rule}: {count} block(s) of {held} records in all are too large and were split")
+    if waiting := bands.get("review", 0):
+        run.left.append(f"pairs of records that wait for a decision at the desk (`fonds desk`): {waiting}")

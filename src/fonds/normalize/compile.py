@@ -1,0 +1,194 @@
+"""Turns rules into DuckDB SQL: each action is one expression, each attribute one query over its distinct values.
+
+An attribute's new value depends on its old one and on few columns beside it, so the rules run over the *distinct*
+combinations (a patient's name once, not once an image) and the answer is joined back to the objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+
+from fonds.catalog.store import literal, quote
+from fonds.dicom.tags import tag_path
+from fonds.normalize.actions import Column, expression
+from fonds.normalize.definition import NESTED, SETTINGS, Placed
+
+Steps = tuple[tuple[Placed, str], ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the rules make of one attribute in some sources: SQL that yields one row a changed object."""
+
+    attribute: str
+    sources: tuple[str, ...]
+    sql: str
+
+
+def queries(pipelines: dict[str, tuple[Placed, ...]], drifting: frozenset[str] = frozenset()) -> list[Query]:
+    """One query for each attribute and each set of sources whose rules on it are the same.
+
+    `drifting` are the attributes where an index may have the first word (view `told`).
+    """
+    found = chains(pipelines, drifting)
+    return [Query(word, tuple(names), _query(word, steps, names, drifting)) for word, steps, names in found]
+
+
+def chains(
+    pipelines: dict[str, tuple[Placed, ...]], drifting: frozenset[str] = frozenset()
+) -> list[tuple[str, Steps, list[str]]]:
+    """Every attribute some rule changes, the steps that lead to its value, and the sources where they are these."""
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Steps, list[str]]] = {}
+    for source, rules in pipelines.items():
+        changed = (word for placed in rules for word in placed.rule.attributes)
+        for attribute in dict.fromkeys([*changed, *sorted(drifting)]):
+            steps = _steps(attribute, rules)
+            key = (attribute, tuple((placed.table_key, word) for placed, word in steps))
+            groups.setdefault(key, (steps, []))[1].append(source)
+    return [(attribute, steps, sources) for (attribute, _), (steps, sources) in groups.items()]
+
+
+def bearing(attribute: str, steps: Steps) -> list[str]:
+    """The attribute and all columns its steps change or look at."""
+    return list(dict.fromkeys([attribute, *(word for _, word in steps), *(w for p, _ in steps for w in p.reads())]))
+
+
+def layered(attribute: str, steps: Steps, spoken: str | None = None) -> tuple[list[str], dict[str, str], str]:
+    """The steps as common table expressions over `layer0` (columns `WORD:0`, `setting:NAME`, `source`).
+
+    Returns them, the column that holds each word at the end, and what `_trace` says of the attribute. `spoken` is the
+    column that says whose word the value is that the first step finds.
+    """
+    current = dict.fromkeys(bearing(attribute, steps), 0)
+    layers: list[str] = []
+    traced: list[tuple[Placed, str]] = []
+    for number, (placed, word) in enumerate(steps, start=1):
+        before = quote(f"{word}:{current[word]}")
+        after = quote(f"{word}:{current[word] + 1}")
+        made = expression(placed, before, _columns(current))
+        layers.append(f"layer{number} AS (SELECT *, {made} AS {after} FROM layer{number - 1})")
+        current[word] += 1
+        if word == attribute:
+            traced.append((placed, f"{after} IS DISTINCT FROM {before}"))
+    return layers, {word: quote(f"{word}:{number}") for word, number in current.items()}, _trace(traced, spoken)
+
+
+def raw(attribute: str) -> str:
+    """The column of `instances` an attribute's raw value stands in, as SQL."""
+    if attribute in NESTED:
+        return f"nullif(trim({quote(NESTED[attribute])}, ' '), '')"
+    return quote(attribute)
+
+
+def _steps(attribute: str, rules: tuple[Placed, ...]) -> Steps:
+    """The rules that bear on the attribute: those that change it, and those that change what these look at."""
+    bearing = {attribute}
+    while True:
+        steps = tuple((placed, word) for placed in rules for word in placed.rule.attributes if word in bearing)
+        more = {word for placed, _ in steps for word in placed.reads()} - bearing
+        if not more:
+            return steps
+        bearing |= more
+
+
+def _query(attribute: str, steps: Steps, sources: list[str], drifting: frozenset[str]) -> str:
+    names = ", ".join(literal(source) for source in sources)
+    words = bearing(attribute, steps)
+    keys = [(raw(word), quote(f"{word}:0")) for word in words]
+    own = attribute in drifting
+    beside = [quote(f"{attribute}:raw"), quote(f"{attribute}:made")] if own else []
+    given = "told" if drifting else "instances"
+    settings = ", ".join(f"s.{name} AS {quote(f'setting:{name}')}" for name in SETTINGS)
+    made, ends, trace = layered(attribute, steps, beside[1] if own else None)
+    first, last = beside[0] if own else quote(f"{attribute}:0"), ends[attribute]
+    columns = ", ".join([*(f"{sql} AS {name}" for sql, name in keys), *beside])
+    layers = [
+        f"found AS (SELECT DISTINCT source, {columns} FROM {given} WHERE source IN ({names}))",
+        f"layer0 AS (SELECT f.*, {settings} FROM found f JOIN sources s USING (source))",
+        *made,
+        f"changed AS (SELECT *, {trace} FROM layer{len(steps)} WHERE {last} IS DISTINCT FROM {first})",
+    ]
+    same = " AND ".join(f"i.{name} IS NOT DISTINCT FROM c.{name}" for name in [*(name for _, name in keys), *beside])
+    # what is decided once for a patient goes by the Patient ID of the files, whatever an index makes of it
+    patient = quote("PatientID:raw") if "PatientID" in drifting else "PatientID"
+    objects = (
+        f"SELECT source, location, StudyInstanceUID, {patient} AS patient, {columns} "
+        f"FROM {given} WHERE source IN ({names})"
+    )
+    return (
+        f"WITH {', '.join(layers)} SELECT i.source, i.location, i.StudyInstanceUID AS study_uid, "
+        f"i.patient, {literal(attribute)} AS attribute, {literal(tag_path(attribute))} AS path, "
+        f"c.{first} AS before, "
+        f"c.{last} AS after, c.rule, c.pack, c.pack_version, c.pack_hash, c.reason, c.confidence, c.needs "
+        f"FROM ({objects}) i JOIN changed c ON i.source = c.source AND {same}"
+    )
+
+
+def _columns(current: dict[str, int]) -> Column:
+    def column(name: str) -> str:
+        if name == "source":
+            return "source"
+        return quote(f"{name}:{current[name]}") if name in current else quote(f"setting:{name}")
+
+    return column
+
+
+def _trace(steps: list[tuple[Placed, str]], spoken: str | None) -> str:
+    """What the rules that took part say of a changed value: their ids in order, the last one's pack, the least sure.
+
+    `spoken` comes before them all: a column with the rule, pack, reason and needs of an index's word, or NULL.
+    """
+
+    def before(name: str) -> str | None:
+        return f"struct_extract({spoken}, {literal(name)})" if spoken is not None else None
+
+    def where(part: Callable[[Placed], bool], name: str, value: str) -> str:
+        earlier = [f"{before(name)} = {literal(value)}"] if spoken is not None else []
+        return " OR ".join([*(f"({took})" for placed, took in steps if part(placed)), *earlier]) or "false"
+
+    def last(part: Callable[[Placed], str], name: str) -> str:
+        whens = [f"WHEN {took} THEN {literal(part(p))}" for p, took in reversed(steps)]
+        return f"CASE {' '.join([*whens, 'WHEN true THEN ' + (before(name) or 'NULL')])} END"
+
+    earlier = [str(before("rule"))] if spoken is not None else []
+    ids = ", ".join([*earlier, *(f"CASE WHEN {took} THEN {literal(placed.rule.id)} END" for placed, took in steps)])
+    sure = ", ".join(["1.0", *(f"CASE WHEN {took} THEN {p.rule.confidence!r} ELSE 1.0 END" for p, took in steps)])
+    return (
+        f"concat_ws(' > ', {ids}) AS rule, {last(lambda p: p.pack, 'pack')} AS pack, "
+        f"{last(lambda p: p.pack_version, 'pack_version')} AS pack_version, "
+        f"{last(lambda p: p.pack_hash, 'pack_hash')} AS pack_hash, "
+        f"CASE WHEN {where(lambda p: p.rule.reason == 'COERCE', 'reason', 'COERCE')} "
+        f"THEN 'COERCE' ELSE 'CORRECT' END AS reason, "
+        f"least({sure})::DOUBLE AS confidence, "
+        f"CASE WHEN {where(lambda p: p.rule.needs == 'steward', 'needs', 'steward')} "
+        f"THEN 'steward' ELSE 'none' END AS needs"
+    )
+
+
+def load_tables(connection: duckdb.DuckDBPyConnection, rules: Iterable[Placed]) -> None:
+    """Put the tables of all rules into one temporary table `spellings`, folded as the expressions fold values."""
+    rows = {
+        (placed.table_key, spelling, term)
+        for placed in rules
+        for spelling, term in (placed.table.items() if placed.table is not None else ())
+    }
+    schema = dict.fromkeys(("rule", "spelling", "term"), pl.String())
+    frame = pl.DataFrame(sorted(rows), schema=schema, orient="row")
+    connection.register("given_spellings", frame.to_arrow())
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE spellings AS "
+        "SELECT rule, lower(trim(spelling, ' ')) AS spelling, min(term) AS term FROM given_spellings GROUP BY ALL"
+    )
+    connection.unregister("given_spellings")
+
+
+def alone(placed: Placed) -> tuple[str, list[str]]:
+    """The rule by itself on its first attribute: the SQL of its answer and the columns it takes."""
+    words = list(dict.fromkeys([placed.rule.attributes[0], *placed.reads()]))
+    current = dict.fromkeys(words, 0)
+    columns = [*(f"{word}:0" for word in words), *(f"setting:{name}" for name in SETTINGS), "source"]
+    return expression(placed, quote(f"{words[0]}:0"), _columns(current)), columns

@@ -1,0 +1,111 @@
+"""Computes `changes`: what the rules propose for every object, and what was decided about it. No file is touched."""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+
+from fonds.normalize import drift, twice
+from fonds.normalize.compile import load_tables, queries
+from fonds.normalize.examples import check
+from fonds.normalize.order import Ordered, pipelines
+from fonds.operations import decisions
+from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
+from fonds.project.settings import Project
+
+FOUND = """
+CREATE TEMP TABLE proposals (source VARCHAR, location VARCHAR, study_uid VARCHAR, patient VARCHAR, attribute VARCHAR,
+    path VARCHAR, before VARCHAR, after VARCHAR, rule VARCHAR, pack VARCHAR, pack_version VARCHAR, pack_hash VARCHAR,
+    reason VARCHAR, confidence DOUBLE, needs VARCHAR)
+"""
+# One patient's value is decided once, not once an image: the identifier leaves out the object. chr(31) is in no text.
+JUDGED = """
+WITH identified AS (
+    SELECT *, 'C' || left(sha256(concat_ws(chr(31), source, coalesce(patient, ''), path,
+        coalesce('=' || before, ''), coalesce('=' || after, ''))), 16) AS change_id
+    FROM proposals
+), rules AS (
+    SELECT DISTINCT rule, needs, unnest(string_split(rule, ' > ')) AS one FROM proposals
+), by_rule AS (
+    SELECT rule, bool_or(d.verdict = 'reject') AS rejected,
+        bool_and(coalesce(d.verdict = 'approve', false)) FILTER (r.one IN (SELECT id FROM stewards)) AS approved
+    FROM rules r LEFT JOIN decided d ON d.subject = r.one GROUP BY rule
+)
+SELECT i.change_id, i.source, i.location, i.study_uid, i.attribute, i.path, i.before, i.after, i.rule, i.pack,
+    i.pack_version, i.pack_hash, i.reason, i.confidence, i.needs,
+    CASE WHEN d.verdict = 'approve' THEN 'approved' WHEN d.verdict = 'reject' THEN 'rejected'
+        WHEN b.rejected THEN 'rejected' WHEN i.needs = 'none' OR b.approved THEN 'approved' ELSE 'proposed' END AS state
+FROM identified i JOIN by_rule b USING (rule) LEFT JOIN decided d ON d.subject = i.change_id
+"""
+
+
+def normalize(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
+    """Write `changes`: one row for each object and attribute whose value the rules of its source would change.
+
+    Where an index of the source has the word (table `drift`), the rules act on its value. One that a steward rejected
+    doesn't count: the rules act on what the files say.
+
+    The value of `after` is a proposal: it counts (view `effective`, and the objects sent) only while the row's state
+    is `approved`. Raises ContentNotFound or DefinitionInvalid when a pack is missing or has mistakes.
+    """
+    ordered = pipelines(project)
+    with stage_run(
+        project,
+        "normalize",
+        inputs=["instances", "drift"],
+        outputs=["changes"],
+        definitions=ordered.paths,
+        heeds_decisions=True,
+        progress=progress,
+        force=force,
+    ) as run:
+        if run.unchanged:
+            return run.result()
+        rules = {placed.table_key: placed for placed in (rule for order in ordered.rules.values() for rule in order)}
+        check(rules.values())
+        twice.check(ordered.rules)
+        with run.catalog.connect() as connection:
+            load_tables(connection, rules.values())
+            connection.execute(FOUND)
+            drift.collect(connection)
+            stewards = [placed.rule.id for placed in rules.values() if placed.rule.needs == "steward"]
+            stewards += drift.stewards(connection)
+            _propose(run, connection, ordered)
+            changes = _judged(project, connection, stewards)
+            connection.register("judged", changes.to_arrow())
+            if drift.withdraw(connection):
+                connection.execute("TRUNCATE proposals")
+                _propose(run, connection, ordered)
+                changes = _kept(changes, _judged(project, connection, stewards))
+        run.replace("changes", changes)
+        run.count("changes", changes.height)
+        for state, count in changes.group_by("state").len().sort("state").iter_rows():
+            run.count(state, count)
+        run.count("objects", changes.select("source", "location").n_unique())
+        waiting = changes.filter(pl.col("state") == "proposed")
+        if waiting.height:
+            ids = ", ".join(waiting.get_column("rule").unique().sort())
+            values = waiting.get_column("change_id").n_unique()
+            run.left.append(f"changed values that wait for approval at the desk: {values}, by {ids}")
+    return run.result()
+
+
+def _propose(run: StageRun, connection: duckdb.DuckDBPyConnection, ordered: Ordered) -> None:
+    asked = queries(ordered.rules, drift.tell(connection))
+    for done, query in enumerate(asked, start=1):
+        connection.execute(f"INSERT INTO proposals {query.sql}")
+        run.progress(done, len(asked), "attributes", query.attribute)
+
+
+def _kept(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """What the rules propose without the rejected values, and those beside it: they can be seen and taken back."""
+    rejected = before.filter((pl.col("state") == "rejected") & pl.col("rule").str.starts_with("drift."))
+    return pl.concat([after, rejected.join(after, on=["source", "location", "path"], how="anti")])
+
+
+def _judged(project: Project, connection: duckdb.DuckDBPyConnection, stewards: list[str]) -> pl.DataFrame:
+    """The proposals with identifier and state: a decision on the change itself goes before one on its rules."""
+    decided = decisions.standing(project, "change").select(pl.col("subject_a").alias("subject"), "verdict")
+    connection.register("decided", decided.to_arrow())
+    connection.register("stewards", pl.DataFrame({"id": stewards}, schema={"id": pl.String()}).to_arrow())
+    return connection.sql(JUDGED).pl()

@@ -1,0 +1,1 @@
+"""What people decided and what was done: the store that can't be recomputed."""

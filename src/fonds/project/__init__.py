@@ -1,0 +1,1 @@
+"""Where content lies and what a project's settings say."""

@@ -1,0 +1,253 @@
+"""The five charts of the report, drawn by Vega-Lite to inline SVG: no script, no font and no request in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+import polars as pl
+import vl_convert
+
+from fonds.report.definition import Chart
+
+# Okabe and Ito's palette: told apart by colour-blind readers and in grey print
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#8C96A0",
+)
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
+# words whose colour means the same on every page
+MEANING = {
+    "verified": GREEN,
+    "sent": SKY,
+    "planned": SKY,
+    "open": GREY,
+    "held": ORANGE,
+    "failed": RED,
+    "excluded": GREY,
+    "link": GREEN,
+    "review": ORANGE,
+    "reject": GREY,
+    "resolved-here": GREEN,
+    "resolved-other-archive": BLUE,
+    "dangling": RED,
+    "block": RED,
+    "critical": ORANGE,
+    "major": BLUE,
+    "minor": SKY,
+    "info": GREY,
+    "keep": GREEN,
+    "drop-copy": GREY,
+    "unite": BLUE,
+    "inform": SKY,
+    "hold": ORANGE,
+}
+INK, MUTED, LINE = "#1b2733", "#5b6773", "#d9dfe5"  # the style sheet turns these round in the dark
+FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+PADDING = {"left": 22, "right": 26, "top": 4, "bottom": 4}  # room for a font wider than the one Vega measured with
+WIDE, HALF = 590, 300
+
+
+def chart_svg(block: Chart, frame: pl.DataFrame, known: list[str] | None = None) -> str:
+    """The block's picture as an `<svg>` element that scales with its container; text in it is escaped by Vega.
+
+    `known` are all values the colour column has anywhere in the report: a source keeps its colour from chart to chart.
+    """
+    draw: Callable[[Chart, pl.DataFrame, list[str]], alt.Chart | alt.LayerChart] = {
+        "bars": _bars,
+        "columns": _columns,
+        "heatmap": _heatmap,
+        "histogram": _histogram,
+        "progress": _progress,
+    }[block.chart]
+    spec = draw(block, frame, in_order(known or _values(block, frame))).configure(**_theme()).to_dict(validate=False)
+    spec["padding"] = PADDING
+    svg = str(vl_convert.vegalite_to_svg(spec))
+    return svg.replace("<svg ", '<svg role="img" ', 1)
+
+
+def in_order(values: list[str]) -> list[str]:
+    """Words with a meaning in the order of their seriousness, others by name: the order of legends and stacks."""
+    place = {word: number for number, word in enumerate(MEANING)}
+    return sorted(set(values), key=lambda value: (place.get(value, len(place)), value))
+
+
+def _values(block: Chart, frame: pl.DataFrame) -> list[str]:
+    if block.color is None or block.chart == "heatmap":
+        return []
+    return [str(value) for value in frame[block.color].unique().to_list()]
+
+
+def _theme() -> dict[str, Any]:
+    axis = {
+        "labelColor": MUTED,
+        "titleColor": MUTED,
+        "domainColor": LINE,
+        "tickColor": LINE,
+        "gridColor": LINE,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": 400,
+        "labelLimit": 170,
+        "titlePadding": 8,
+        "labelPadding": 6,
+        "ticks": False,
+    }
+    legend = {
+        "labelColor": MUTED,
+        "titleColor": MUTED,
+        "labelFontSize": 12,
+        "orient": "top",
+        "title": None,
+        "symbolType": "square",
+        "symbolSize": 110,
+        "columns": 6,
+        "columnPadding": 14,
+        "labelLimit": 150,
+        "padding": 0,
+        "offset": 10,
+    }
+    return {"font": FONT, "background": "transparent", "view": {"stroke": None}, "axis": axis, "legend": legend}
+
+
+def _width(block: Chart) -> int:
+    return HALF if block.width == "half" else WIDE
+
+
+def _as_asked(frame: pl.DataFrame, name: str) -> list[str]:
+    """The values in the order of the query."""
+    values: list[str] = frame[name].unique(maintain_order=True).to_list()
+    return values
+
+
+def _colour(block: Chart, frame: pl.DataFrame, known: list[str]) -> Any:
+    """Fixed colours for words with a meaning, the series in order for all others."""
+    if block.color is None:
+        return alt.value(BLUE)
+    rest = iter(SERIES * (len(known) // len(SERIES) + 1))
+    scale = alt.Scale(domain=known, range=[MEANING.get(value) or next(rest) for value in known])
+    shown = in_order(_values(block, frame))
+    # one colour needs no legend, unless the colour is what the chart is about
+    told = (len(shown) > 1 or block.chart == "progress") and block.color != block.y
+    legend = alt.Legend(values=shown) if told else None
+    return alt.Color(f"{block.color}:N", scale=scale, legend=legend)
+
+
+def _bars(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart:
+    """Horizontal bars, a number at each end; `x` counts, `y` names, `color` stacks."""
+    names = alt.Y(f"{block.y}:N", sort=_as_asked(frame, block.y), title=block.y_title or None)
+    axis = alt.Axis(grid=True, tickCount=5, tickMinStep=1, format="~s", domain=False)
+    bars = (
+        alt.Chart(_ranked(frame, block.color, known), width=_width(block), height=alt.Step(26))
+        .mark_bar(height=17)
+        .encode(
+            x=alt.X(f"{block.x}:Q", title=block.x_title or None, axis=axis, stack="zero"),
+            y=names,
+            color=_colour(block, frame, known),
+            order=alt.Order("rank:Q"),
+        )
+    )
+    numbers = (
+        alt.Chart(frame.group_by(block.y, maintain_order=True).agg(pl.col(block.x).sum()))
+        .mark_text(align="left", dx=6, fontSize=12, color=INK)
+        .encode(x=f"{block.x}:Q", y=names, text=alt.Text(f"{block.x}:Q", format=",d"))
+    )
+    return alt.layer(bars, numbers)
+
+
+def _ranked(frame: pl.DataFrame, name: str | None, known: list[str]) -> pl.DataFrame:
+    """The frame with `rank`: the order in which a bar's parts are stacked is that of the legend."""
+    if name is None:
+        return frame.with_columns(pl.lit(0).alias("rank"))
+    order = {value: number for number, value in enumerate(known)}
+    return frame.with_columns(pl.col(name).replace_strict(order, default=0).alias("rank"))
+
+
+def _columns(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart:
+    """Upright columns along an ordered `x`, such as years; `y` counts, `color` stacks."""
+    labels = alt.Axis(labelAngle=0, labelOverlap=True, domain=True)
+    return (
+        alt.Chart(_ranked(frame, block.color, known), width=_width(block), height=210)
+        .mark_bar()
+        .encode(
+            x=alt.X(f"{block.x}:O", title=block.x_title or None, axis=labels),
+            y=alt.Y(f"{block.y}:Q", title=block.y_title or None, axis=_counts()),
+            color=_colour(block, frame, known),
+            order=alt.Order("rank:Q"),
+        )
+    )
+
+
+def _counts() -> alt.Axis:
+    return alt.Axis(tickCount=4, tickMinStep=1, format="~s", domain=False)
+
+
+def _heatmap(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart:
+    """Cells of a share between 0 and 1, the number written in each: the colour is never alone."""
+    base = alt.Chart(frame, width=_width(block), height=alt.Step(38)).encode(
+        x=alt.X(
+            f"{block.x}:N",
+            sort=_as_asked(frame, block.x),
+            title=block.x_title or None,
+            axis=alt.Axis(orient="top", labelAngle=0, domain=False, labelLimit=110),
+        ),
+        y=alt.Y(
+            f"{block.y}:N", sort=_as_asked(frame, block.y), title=block.y_title or None, axis=alt.Axis(domain=False)
+        ),
+    )
+    value = f"{block.color}:Q"
+    colours = alt.Scale(
+        domain=[0.5, 0.8, 0.95, 1.0],
+        range=["#a84600", "#f0a35c", "#fdf0dc", "#9fcde9"],
+        clamp=True,
+        interpolate="rgb",
+    )
+    cells = base.mark_rect(stroke="white", strokeWidth=2, cornerRadius=3).encode(
+        color=alt.Color(value, scale=colours, legend=None)
+    )
+    numbers = base.mark_text(fontSize=13).encode(
+        text=alt.Text(value, format=".1%"),
+        color=alt.condition(alt.datum[block.color] < 0.62, alt.value("#ffffff"), alt.value(INK)),
+    )
+    return alt.layer(cells, numbers)
+
+
+def _histogram(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart:
+    """Columns over ready-made bins: `x` is the lower end of a bin one wide."""
+    binned = _ranked(frame, block.color, known).with_columns((pl.col(block.x) + 1).alias("upper"))
+    return (
+        alt.Chart(binned, width=_width(block), height=210)
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X(f"{block.x}:Q", bin="binned", title=block.x_title or None, axis=alt.Axis(grid=False, tickCount=8)),
+            x2="upper:Q",
+            y=alt.Y(f"{block.y}:Q", title=block.y_title or None, axis=_counts(), stack="zero"),
+            color=_colour(block, frame, known),
+            order=alt.Order("rank:Q"),
+        )
+    )
+
+
+def _progress(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart:
+    """One full-width bar a row, parted by `color`: which share of a wave is in which state."""
+    return (
+        alt.Chart(_ranked(frame, block.color, known), width=_width(block), height=alt.Step(34))
+        .mark_bar(height=20)
+        .encode(
+            x=alt.X(
+                f"{block.x}:Q",
+                stack="normalize",
+                title=block.x_title or None,
+                axis=alt.Axis(format=".0%", tickCount=5, domain=False),
+            ),
+            y=alt.Y(f"{block.y}:N", sort=_as_asked(frame, block.y), title=None, axis=alt.Axis(domain=False)),
+            color=_colour(block, frame, known),
+            order=alt.Order("rank:Q"),
+        )
+    )

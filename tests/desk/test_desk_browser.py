@@ -1,0 +1,108 @@
+"""A steward in a real browser: the queue by keyboard, a decision, taking it back, a name that is a script."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+
+from fonds.desk.app import create_app
+from fonds.operations import decisions
+from fonds.project.settings import Project
+from tests.parts import require
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+def address(project: Project) -> Iterator[str]:
+    """The desk on a free port of this machine."""
+    server = uvicorn.Server(uvicorn.Config(create_app(project), host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_steward_works_by_keyboard(address: str, project: Project) -> None:
+    chromium = require("chromium", "chromium")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=30_000)  # the machine may be busy with other tests
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_context(viewport={"width": 1280, "height": 860}).new_page()
+        told: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: told.append(message.text))
+        page.on("dialog", lambda dialog: told.append(f"dialog {dialog.message}"))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        page.get_by_label("Your name").fill("Ann Steward")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Who is who")).to_be_visible()
+        expect(page.locator(".queue li")).to_have_count(3)
+
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("<script>alert(1)</script>^Eve").first).to_be_visible()
+        page.keyboard.press("c")
+        page.keyboard.type("nl: letters are text here, not keys")
+        page.keyboard.press("Escape")
+        page.keyboard.press("l")
+        expect(page.get_by_role("status")).to_contain_text("Recorded as decision 1: same person")
+        made = decisions.standing(project, "pair").row(0, named=True)
+        assert (made["verdict"], made["who"]) == ("link", "Ann Steward")
+        assert made["comment"] == "nl: letters are text here, not keys"
+
+        page.keyboard.press("u")
+        expect(page.get_by_role("status")).to_contain_text("Decision 1 was taken back")
+        assert decisions.standing(project, "pair").is_empty()
+        page.keyboard.press("j")
+        expect(page.get_by_text("Mueller^Anna").first).to_be_visible()
+        page.keyboard.press("k")
+        expect(page.get_by_text("<script>alert(1)</script>^Eve").first).to_be_visible()
+        page.keyboard.press("n")
+        expect(page.get_by_role("status")).to_contain_text("not the same person")
+        assert decisions.standing(project, "pair")["verdict"].to_list() == ["not_same"]
+        page.keyboard.press("q")
+        expect(page.locator(".queue li")).to_have_count(2)
+
+        assert told == [], "nothing ran that was not ours, and the policy had nothing to stop"
+        assert all(url.startswith(address) for url in asked), "no request leaves this machine"
+        browser.close()
+
+
+def test_narrow_screens_need_no_sideways_scrolling(address: str) -> None:
+    chromium = require("chromium", "chromium")
+    from playwright.sync_api import expect, sync_playwright
+
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme="dark").new_page()
+        page.goto(address)
+        page.get_by_label("Your name").fill("Ann")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Who is who")).to_be_visible()
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 30)"
+        pair = page.locator(".queue a").first.get_attribute("href")
+        for path in ("/", pair, "/changes", "/duplicates", "/decisions"):
+            page.goto(f"{address}{path}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        browser.close()

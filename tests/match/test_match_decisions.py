@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fonds.catalog.store import Catalog
+from fonds.match import match
+from fonds.operations import decisions
+from tests.handmade import write
+from tests.match.people import band, crowd, matched, people, person
+
+DOUBT = [person("rad", "A1", "Weidinger^Ursula", "19610409"), person("card", "B1", "EICHINGER^URSULA", "19610409")]
+
+
+def _ids(found: pl.DataFrame) -> dict[str, str]:
+    return dict(found.select("id", "record_id").rows())
+
+
+def test_a_decision_to_link_joins_and_its_undoing_parts_again(tmp_path: Path) -> None:
+    project, before = matched(tmp_path, DOUBT)
+    ids = _ids(before)
+    number = decisions.record(project, "pair", ids["A1"], ids["B1"], verdict="link", who="ann")
+    assert match(project).status == "done"
+    joined = people(project).filter(pl.col("id").is_in(["A1", "B1"]))
+    assert joined["person_id"].n_unique() == 1
+    assert joined["settled"].all()
+    decisions.undo(project, number, "ann")
+    match(project)
+    assert people(project).equals(before)
+    kinds = Catalog(project).read("person_events")["kind"].value_counts()
+    assert dict(kinds.rows())["moved"] == 2
+
+
+def test_not_the_same_beats_the_strongest_evidence(tmp_path: Path) -> None:
+    twice = [person("rad", "A1", "Weidinger^Ursula", "19610409"), person("card", "B1", "WEIDINGER^URSULA", "19610409")]
+    project, before = matched(tmp_path, twice)
+    ids = _ids(before)
+    decisions.record(project, "pair", ids["A1"], ids["B1"], verdict="not_same", who="ann")
+    match(project)
+    parted = people(project).filter(pl.col("id").is_in(["A1", "B1"]))
+    assert parted["person_id"].n_unique() == 2
+    assert parted["settled"].all()
+    assert band(project, "A1", "B1") == ("reject", "decided by a steward")
+
+
+def test_a_no_holds_for_all_records_of_the_identifiers_it_was_said_of(tmp_path: Path) -> None:
+    rows = [*DOUBT, person("card", "B1", "EICHINGER^URSULA^MARIA", "19610409")]
+    project, before = matched(tmp_path, rows)
+    open_before = before.filter(~pl.col("settled"))["record_id"].to_list()
+    assert len(open_before) == 3
+    a = before.filter(pl.col("id") == "A1")["record_id"][0]
+    b = before.filter(pl.col("name") == "EICHINGER^URSULA")["record_id"][0]
+    decisions.record(project, "pair", a, b, verdict="not_same", who="ann")
+    match(project)
+    assert people(project)["settled"].all()
+
+
+@pytest.mark.parametrize("contradiction", ["father and son", "never compared"])
+def test_a_link_overrules_a_constraint(tmp_path: Path, contradiction: str) -> None:
+    other = ("WEIDINGER^KARL", "19690411") if contradiction == "father and son" else ("NAGY^ZOLTAN", "19810101")
+    project, before = matched(
+        tmp_path, [person("rad", "A1", "Weidinger^Karl", "19400314", "M"), person("card", "B1", *other, "M")]
+    )
+    ids = _ids(before)
+    decisions.record(project, "pair", ids["A1"], ids["B1"], verdict="link", who="ann")
+    match(project)
+    persons = dict(people(project).select("id", "person_id").rows())
+    assert persons["A1"] == persons["B1"]
+    assert band(project, "A1", "B1") == ("link", "decided by a steward")
+
+
+def test_persons_keep_their_names_when_records_come(tmp_path: Path) -> None:
+    project, before = matched(tmp_path, DOUBT)
+    more = [
+        person("onk", "O1", "Lehmann^Otto", "19410823"),
+        person("onk", "O2", "Weidinger^Ursula", "19610409"),
+        person("onk", "O3", "Neu^Nora", "19750517"),
+    ]
+    write(project, "instances", crowd() + DOUBT + more)
+    match(project)
+    after = people(project)
+    kept = before.join(after, on="record_id", suffix="_after")
+    assert kept.height == before.height
+    assert kept["person_id"].to_list() == kept["person_id_after"].to_list()
+    persons = dict(after.select("id", "person_id").rows())
+    assert persons["O1"] == persons["R0"]
+    assert persons["O2"] == persons["A1"]
+    events = Catalog(project).read("person_events")
+    assert events.height == after.height
+    assert events.filter(pl.col("person_id") == persons["O3"])["kind"].to_list() == ["created"]
+
+
+def test_a_second_run_is_unchanged_and_a_forced_one_says_the_same(tmp_path: Path) -> None:
+    project, _ = matched(tmp_path, DOUBT)
+    before = {name: Catalog(project).read(name) for name in ("pairs", "persons", "person_events")}
+    assert match(project).status == "unchanged"
+    assert match(project, force=True).status == "done"
+    for name, frame in before.items():
+        assert Catalog(project).read(name).equals(frame), name
