@@ -20,7 +20,7 @@ demo: setup ## walk the journey on the sample hospitals, in demo/; no server nee
 
 test: setup ## install what the tests need and run them all
 	@sh scripts/test-parts
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup ## lint, types, import directions
 	.venv/bin/ruff format --check .
