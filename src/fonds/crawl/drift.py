@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ import polars as pl
 from fonds.catalog import schema
 from fonds.catalog.store import literal, quote
 from fonds.crawl.definition import FILE, PACK, UIDS, Loaded, load_all
+from fonds.crawl.replacing import lean
 from fonds.dicom.charset import codec
 from fonds.dicom.conformance import conforms
 from fonds.dicom.elements import vr_of
@@ -108,7 +110,9 @@ def _last(state: Path) -> str | None:
 
 
 def _rows(run: StageRun, project: Project, pairs: dict[str, str], loaded: Loaded) -> pl.DataFrame:
+    spilling = project.catalog_dir / "crawl" / "comparing"
     with run.catalog.connect() as connection:
+        lean(connection, spilling)
         _pairs(connection, project, pairs)
         verdicts = _verdicts(connection, project, pairs, loaded)
         connection.execute(_TABLES)
@@ -121,6 +125,7 @@ def _rows(run: StageRun, project: Project, pairs: dict[str, str], loaded: Loaded
                 connection.execute(statement)
         connection.execute((Path(__file__).parent / "sql" / "drift.sql").read_text(encoding="utf-8"))
         rows = connection.sql("FROM drift_rows").pl()
+    shutil.rmtree(spilling, ignore_errors=True)
     return _possible(rows).with_columns(
         pl.lit(PACK).alias("pack"),
         pl.lit(loaded.file.version).alias("pack_version"),
@@ -252,13 +257,12 @@ def _values(level: str, depth: int, verdicts: pl.DataFrame) -> list[str]:
     gathered = verdicts.filter(pl.col("compare").is_in(["set", "count"]))
     for word, taken, compare in gathered.select("attribute", "taken", "compare").unique().sort("attribute").rows():
         held = f"nullif(trim({quote(taken)}), '')"
-        value = (
-            f"count(DISTINCT {held})::VARCHAR"
-            if compare == "count"
-            else f"array_to_string(list_sort(list(DISTINCT {held})), '\\')"
-        )
+        # distinct values first: a list of every object's value would neither be small nor spill to disk
+        value = "count(held)::VARCHAR" if compare == "count" else "array_to_string(list_sort(list(held)), '\\')"
         statements.append(
-            f"INSERT INTO found_values SELECT source, {literal(level)}, {keys}, {literal(word)}, {value}, count(*) "
-            f"FROM instances {ours}"
+            f"INSERT INTO found_values SELECT source, {literal(level)}, study_uid, series_uid, sop_uid, "
+            f"{literal(word)}, {value}, sum(n) "
+            f"FROM (SELECT source, {keys}, {held} AS held, count(*) AS n FROM instances {ours}) "
+            "GROUP BY source, study_uid, series_uid, sop_uid"
         )
     return statements

@@ -29,13 +29,18 @@ _COPY = (
 
 def workspace(folder: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB that takes little memory and spills into `folder`; the caller closes it."""
-    folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(":memory:")
+    lean(connection, folder)
+    return connection
+
+
+def lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Make a connection take little memory and spill into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     connection.execute(
         f"SET enable_progress_bar = false; SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false; "
         f"SET temp_directory = {literal(str(folder))}; SET threads = {min(4, len(os.sched_getaffinity(0)))}"
     )
-    return connection
 
 
 class Replacement:

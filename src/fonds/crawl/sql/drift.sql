@@ -27,24 +27,33 @@ CREATE TEMP MACRO plain(compare, fold, x, date_order) AS CASE
     WHEN compare IN ('number', 'count') THEN coalesce(try_cast(trim(x) AS DOUBLE)::VARCHAR, trim(x))
     WHEN compare = 'set' THEN plain_set(x)
     ELSE folded(fold, trim(x)) END;
+CREATE TEMP TABLE index_answers AS
+SELECT index_source, level, study_uid, series_uid, sop_uid, attribute, trim(t.value) AS value,
+    plain(v.compare, v.fold, t.value, p.index_order) AS same
+FROM told_values t
+    JOIN verdicts v USING (index_source, level, attribute) JOIN pairs p USING (index_source)
+GROUP BY ALL;
+-- min and max instead of distinct values: these two spill to disk
 CREATE TEMP TABLE index_says AS
-SELECT index_source, level, study_uid, series_uid, sop_uid, attribute, count(DISTINCT same) AS answers, any_value(same) AS same,
-    CASE WHEN count(DISTINCT same) > 1 THEN string_agg(DISTINCT value, ' | ' ORDER BY value) ELSE min(value) END AS value
-FROM (
-    SELECT index_source, level, study_uid, series_uid, sop_uid, attribute, trim(t.value) AS value,
-        plain(v.compare, v.fold, t.value, p.index_order) AS same
-    FROM told_values t
-        JOIN verdicts v USING (index_source, level, attribute) JOIN pairs p USING (index_source)
-) GROUP BY ALL;
+SELECT index_source, level, study_uid, series_uid, sop_uid, attribute, min(same) <> max(same) AS disagrees,
+    min(same) AS same, min(value) AS value
+FROM index_answers GROUP BY ALL;
+UPDATE index_says s SET value = a.value FROM (
+    SELECT index_source, level, study_uid, series_uid, sop_uid, attribute, string_agg(DISTINCT value, ' | ' ORDER BY value) AS value
+    FROM index_answers SEMI JOIN (FROM index_says WHERE disagrees) USING (index_source, level, study_uid, series_uid, sop_uid, attribute)
+    GROUP BY ALL
+) a WHERE s.disagrees AND s.index_source = a.index_source AND s.level = a.level AND s.study_uid = a.study_uid
+    AND s.series_uid = a.series_uid AND s.sop_uid = a.sop_uid AND s.attribute = a.attribute;
+DROP TABLE index_answers;
 CREATE TEMP TABLE differing AS
 SELECT v.source, v.index_source, v.level, f.study_uid, f.series_uid, f.sop_uid, v.attribute,
-    CASE WHEN i.answers > 1 THEN 'index-disagrees' WHEN v.compare = 'count' THEN 'count-differs' ELSE 'differs' END AS kind,
-    f.value AS file_value, i.value AS index_value, f.instances, CASE WHEN i.answers > 1 THEN 'none' ELSE v.winner END AS winner,
+    CASE WHEN i.disagrees THEN 'index-disagrees' WHEN v.compare = 'count' THEN 'count-differs' ELSE 'differs' END AS kind,
+    f.value AS file_value, i.value AS index_value, f.instances, CASE WHEN i.disagrees THEN 'none' ELSE v.winner END AS winner,
     v.compare, v.needs, v.reason, v.rule
 FROM found_values f JOIN verdicts v USING (source, level, attribute) JOIN pairs p USING (index_source)
     JOIN index_says i USING (index_source, level, study_uid, series_uid, sop_uid, attribute)
 WHERE (i.value <> '' OR v.heeds_empty)
-    AND (i.answers > 1 OR i.same IS DISTINCT FROM CASE WHEN v.compare = 'name' AND NOT contains(i.same, '=')
+    AND (i.disagrees OR i.same IS DISTINCT FROM CASE WHEN v.compare = 'name' AND NOT contains(i.same, '=')
         -- a database that keeps one group of a name says nothing of the others
         THEN string_split(plain(v.compare, v.fold, f.value, p.file_order), '=')[1]
         ELSE plain(v.compare, v.fold, f.value, p.file_order) END);
