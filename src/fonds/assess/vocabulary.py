@@ -38,7 +38,19 @@ class Level:
     """columns that make the group; none where a row is the entity"""
     table: str = "instances"
     extra: Mapping[str, str] = field(default_factory=dict)
+    touches: tuple[tuple[str, ...], ...] = ()
+    """What makes entities depend on rows, as tuples of SQL expressions over a row of the level's table: an entity is
+    judged anew when one of its rows shares the values of such a tuple (none NULL) with a row that was added, removed or
+    changed, and whatever it looks up elsewhere is found by the same tuples. None: the whole level is judged anew."""
+    told_by: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """other tables a verdict depends on: {table: (expressions over its rows, those over a row that must be equal)}"""
 
+
+def _uid(column: str) -> str:
+    return f"CASE WHEN trim(coalesce({column}, '')) = '' THEN '' ELSE {column} END"
+
+
+_RECORD = ("IssuerOfPatientID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 LEVELS: dict[str, Level] = {
     level.name: level
@@ -49,6 +61,7 @@ LEVELS: dict[str, Level] = {
             "location",
             "StudyInstanceUID",
             extra={"reason": "why the file couldn't be read; NULL for one that could"},
+            touches=(("source", "location"),),
         ),
         Level(
             "series",
@@ -56,6 +69,7 @@ LEVELS: dict[str, Level] = {
             "SeriesInstanceUID",
             "CASE WHEN min(StudyInstanceUID) = max(StudyInstanceUID) THEN min(StudyInstanceUID) END",
             ("SeriesInstanceUID",),
+            touches=(("source", _uid("SeriesInstanceUID")),),
         ),
         Level(
             "study",
@@ -68,17 +82,23 @@ LEVELS: dict[str, Level] = {
                 "index_differs": "attributes in which an index says otherwise than the files, joined by spaces, or ''; "
                 "NULL where no index of the source says anything otherwise",
             },
+            touches=(("source", _uid("StudyInstanceUID")), ("source", "nullif(trim(AccessionNumber), '')")),
+            told_by={"drift": (("source", "study_uid"), ("source", "trim(StudyInstanceUID)"))},
         ),
         Level(
             "patient",
             "a patient record",
             "record_id(source, IssuerOfPatientID, PatientID, PatientName, PatientBirthDate, PatientSex)",
             "CASE WHEN min(StudyInstanceUID) = max(StudyInstanceUID) THEN min(StudyInstanceUID) END",
-            ("IssuerOfPatientID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+            _RECORD,
             extra={
                 "least_similar_family": "lowest Jaro-Winkler similarity of the family name to that of another record "
                 "of the source with the same Patient ID and another valid birth date; NULL when there is none"
             },
+            touches=(
+                ("source", *(f"coalesce({column}, '')" for column in _RECORD)),
+                ("source", "nullif(trim(PatientID), '')"),
+            ),
         ),
         Level(
             "archive",
