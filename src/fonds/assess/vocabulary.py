@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from fonds.assess.object_tests import KIND_COLUMN, KIND_MEANING, object_tests
 from fonds.catalog import schema
 from fonds.catalog.store import literal
 from fonds.dicom import terms
@@ -60,7 +61,7 @@ LEVELS: dict[str, Level] = {
             "an instance",
             "location",
             "StudyInstanceUID",
-            extra={"reason": "why the file couldn't be read; NULL for one that could"},
+            extra={"reason": "why the file couldn't be read; NULL for one that could", "kind": KIND_MEANING},
             touches=(("source", "location"),),
         ),
         Level(
@@ -69,6 +70,7 @@ LEVELS: dict[str, Level] = {
             "SeriesInstanceUID",
             "CASE WHEN min(StudyInstanceUID) = max(StudyInstanceUID) THEN min(StudyInstanceUID) END",
             ("SeriesInstanceUID",),
+            extra={"kind": KIND_MEANING},
             touches=(("source", _uid("SeriesInstanceUID")),),
         ),
         Level(
@@ -219,6 +221,7 @@ def templates() -> Mapping[str, Template]:
             "the group's only value, or its first and last",
             groups=True,
         ),
+        **object_tests(),
     }
 
 
@@ -259,6 +262,7 @@ def relation(level: str) -> str:
     settings = ", ".join(f"coalesce(s.{name}, '') AS {name}" for name in SETTINGS)
     return (
         text.replace("$settings", settings)
+        .replace("$kind", KIND_COLUMN)
         .replace("$valid_birth_date", valid)
         .replace("$default_birth_dates", _among(_DEFAULT_DATES))
     )

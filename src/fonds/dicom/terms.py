@@ -95,6 +95,14 @@ def transfer_syntaxes() -> tuple[TransferSyntax, ...]:
 
 
 @cache
+def retired_classes() -> tuple[str, ...]:
+    """UIDs of the SOP classes the standard retired (PS3.6 Table A-1)."""
+    return tuple(
+        uid for uid, (_, kind, _, retired, _) in UID_dictionary.items() if kind == "SOP Class" and retired == "Retired"
+    )
+
+
+@cache
 def body_parts() -> tuple[BodyPart, ...]:
     """PS3.16 Annex L (highdicom's extract of it)."""
     # found, not imported: highdicom takes a second to import, and only its table is wanted
