@@ -38,6 +38,11 @@ def expression(placed: Placed, value: str, column: Column) -> str:
     return f"CASE WHEN {where} THEN {after} ELSE {value} END" if where else after
 
 
+def candidates(placed: Placed, value: str, column: Column) -> str | None:
+    """JSON list of {value, score, why} to choose from beside the value an action made; None: it knows one way only."""
+    return None
+
+
 def _scope(placed: Placed, column: Column) -> str:
     scope = placed.rule.scope
     parts = [f"{column('source')} IN ({_list(scope.source)})"] if scope.source else []

@@ -14,7 +14,7 @@ import polars as pl
 
 from fonds.catalog.store import literal, quote
 from fonds.dicom.tags import tag_path
-from fonds.normalize.actions import Column, expression
+from fonds.normalize.actions import Column, candidates, expression
 from fonds.normalize.definition import NESTED, SETTINGS, Placed
 
 Steps = tuple[tuple[Placed, str], ...]
@@ -66,15 +66,20 @@ def layered(attribute: str, steps: Steps, spoken: str | None = None) -> tuple[li
     current = dict.fromkeys(bearing(attribute, steps), 0)
     layers: list[str] = []
     traced: list[tuple[Placed, str]] = []
+    choices: list[tuple[str, str]] = []
     for number, (placed, word) in enumerate(steps, start=1):
         before = quote(f"{word}:{current[word]}")
         after = quote(f"{word}:{current[word] + 1}")
         made = expression(placed, before, _columns(current))
-        layers.append(f"layer{number} AS (SELECT *, {made} AS {after} FROM layer{number - 1})")
+        choice = candidates(placed, before, _columns(current)) if word == attribute else None
+        beside = f", {choice} AS {quote(f'choice:{number}')}" if choice is not None else ""
+        layers.append(f"layer{number} AS (SELECT *, {made} AS {after}{beside} FROM layer{number - 1})")
         current[word] += 1
         if word == attribute:
             traced.append((placed, f"{after} IS DISTINCT FROM {before}"))
-    return layers, {word: quote(f"{word}:{number}") for word, number in current.items()}, _trace(traced, spoken)
+            choices += [(traced[-1][1], quote(f"choice:{number}"))] if choice is not None else []
+    ends = {word: quote(f"{word}:{number}") for word, number in current.items()}
+    return layers, ends, f"{_trace(traced, spoken)}, {_choice(choices)} AS candidates"
 
 
 def raw(attribute: str) -> str:
@@ -122,8 +127,8 @@ def _query(attribute: str, steps: Steps, sources: list[str], drifting: frozenset
     return (
         f"WITH {', '.join(layers)} SELECT i.source, i.location, i.StudyInstanceUID AS study_uid, "
         f"i.patient, {literal(attribute)} AS attribute, {literal(tag_path(attribute))} AS path, "
-        f"c.{first} AS before, "
-        f"c.{last} AS after, c.rule, c.pack, c.pack_version, c.pack_hash, c.reason, c.confidence, c.needs "
+        f"c.{first} AS before, c.{last} AS after, c.rule, c.pack, c.pack_version, c.pack_hash, c.reason, "
+        f"c.confidence, c.needs, c.candidates "
         f"FROM ({objects}) i JOIN changed c ON i.source = c.source AND {same}"
     )
 
@@ -169,6 +174,12 @@ def _trace(steps: list[tuple[Placed, str]], spoken: str | None) -> str:
     )
 
 
+def _choice(choices: list[tuple[str, str]]) -> str:
+    """What there is to choose from: of the last action that took part and has candidates."""
+    whens = " ".join(f"WHEN {took} THEN {column}" for took, column in reversed(choices))
+    return f"CASE {whens} END" if whens else "NULL::VARCHAR"
+
+
 def load_tables(connection: duckdb.DuckDBPyConnection, rules: Iterable[Placed]) -> None:
     """Put the tables of all rules into one temporary table `spellings`, folded as the expressions fold values."""
     rows = {
@@ -186,9 +197,9 @@ def load_tables(connection: duckdb.DuckDBPyConnection, rules: Iterable[Placed]) 
     connection.unregister("given_spellings")
 
 
-def alone(placed: Placed) -> tuple[str, list[str]]:
-    """The rule by itself on its first attribute: the SQL of its answer and the columns it takes."""
-    words = list(dict.fromkeys([placed.rule.attributes[0], *placed.reads()]))
+def alone(placed: Placed, attribute: str) -> tuple[str, list[str]]:
+    """The rule by itself on one of its attributes: the SQL of its answer and the columns it takes."""
+    words = list(dict.fromkeys([attribute, *placed.reads()]))
     current = dict.fromkeys(words, 0)
     columns = [*(f"{word}:0" for word in words), *(f"setting:{name}" for name in SETTINGS), "source"]
     return expression(placed, quote(f"{words[0]}:0"), _columns(current)), columns

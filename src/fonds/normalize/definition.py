@@ -10,7 +10,8 @@ from sqlglot import exp
 from fonds.catalog import schema
 from fonds.dicom.private import PrivateAttribute
 from fonds.errors import ContentNotFound, DefinitionInvalid
-from fonds.normalize.rules import Map, PackFile, Rule, RuleFile, TableFile, spelled
+from fonds.normalize.basis import spelled
+from fonds.normalize.rules import Map, PackFile, Rule, RuleFile, TableFile
 from fonds.project.definitions import content_hash, load_yaml
 from fonds.project.expressions import Template, Vocabulary, parse
 from fonds.project.folders import MARKER, shipped
@@ -46,14 +47,15 @@ class Placed:
     def reads(self) -> tuple[str, ...]:
         """Attributes and columns other than its own that the rule looks at."""
         named = [node.name for node in self.condition.find_all(exp.Column)] if self.condition is not None else []
-        names = [*named, *(["Modality"] if self.rule.scope.modality else [])]
+        names = [*named, *(["Modality"] if self.rule.scope.modality else []), *self.rule.looks_at()]
         return tuple(dict.fromkeys(name for name in names if name not in (*SETTINGS, "source")))
 
     def reads_only_emptiness(self, word: str) -> bool:
         """Whether the rule looks at the attribute only through `empty(...)`."""
         named = self.condition.find_all(exp.Column) if self.condition is not None else ()
         plain = [node for node in named if node.name == word and not isinstance(node.parent, exp.Anonymous)]
-        return not plain and not (word == "Modality" and self.rule.scope.modality)
+        by_scope = word == "Modality" and bool(self.rule.scope.modality)
+        return not plain and not by_scope and word not in self.rule.looks_at()
 
 
 @dataclass(frozen=True)

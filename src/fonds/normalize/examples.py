@@ -9,9 +9,9 @@ import duckdb
 import polars as pl
 
 from fonds.errors import DefinitionInvalid
+from fonds.normalize.basis import Example
 from fonds.normalize.compile import alone, load_tables
 from fonds.normalize.definition import SETTINGS, Placed
-from fonds.normalize.rules import Example
 
 
 def check(rules: Iterable[Placed]) -> None:
@@ -22,15 +22,21 @@ def check(rules: Iterable[Placed]) -> None:
         connection.execute("SET enable_progress_bar = false")
         load_tables(connection, rules)
         for placed in rules:
-            for text in _try(connection, placed):
-                mistakes.setdefault(placed.path, []).append((placed.line, f"rule {placed.rule.id}: {text}"))
+            for word in dict.fromkeys(_of(placed, example) for example in placed.rule.examples):
+                for text in _try(connection, placed, word):
+                    mistakes.setdefault(placed.path, []).append((placed.line, f"rule {placed.rule.id}: {text}"))
     for path, found in mistakes.items():
         raise DefinitionInvalid(str(path), found)
 
 
-def _try(connection: duckdb.DuckDBPyConnection, placed: Placed) -> list[str]:
-    sql, columns = alone(placed)
-    rows = [as_row(placed, example, columns, placed.rule.attributes[0]) for example in placed.rule.examples]
+def _of(placed: Placed, example: Example) -> str:
+    return example.of or placed.rule.attributes[0]
+
+
+def _try(connection: duckdb.DuckDBPyConnection, placed: Placed, word: str) -> list[str]:
+    sql, columns = alone(placed, word)
+    examples = [example for example in placed.rule.examples if _of(placed, example) == word]
+    rows = [as_row(placed, example, columns, word) for example in examples]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String()), orient="row").with_row_index("number")
     connection.register("example", frame.to_arrow())
     try:
@@ -41,7 +47,7 @@ def _try(connection: duckdb.DuckDBPyConnection, placed: Placed) -> list[str]:
         connection.unregister("example")
     return [
         f"the example '{example.name}' gives {shown(answer)}, not {shown(example.after)}"
-        for example, (answer,) in zip(placed.rule.examples, answers, strict=True)
+        for example, (answer,) in zip(examples, answers, strict=True)
         if answer != example.after
     ]
 

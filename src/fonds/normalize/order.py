@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fonds.errors import DefinitionInvalid
 from fonds.normalize.definition import Pack, Placed, load, ordered, settings_file
-from fonds.normalize.rules import Fill, Map, Regex, Rule
+from fonds.normalize.rules import Map, Rule
 from fonds.project.settings import Project
 
 
@@ -110,14 +110,9 @@ def _bears(placed: Placed, word: str, later: Placed) -> bool:
     """Whether the later rule can change what the rule sees: most can't make a value empty, or an empty one full."""
     if not placed.reads_only_emptiness(word):
         return True
-    match later.rule:
-        case Fill():
-            return True
-        case Map():
-            return "" in (later.table or {}).values()
-        case Regex():
-            return any(one.replace == "" for one in later.rule.replacements)
-    return False
+    if isinstance(later.rule, Map):
+        return "" in (later.table or {}).values()
+    return later.rule.fills_or_empties()
 
 
 def _refuse(placed: Placed, text: str) -> None:

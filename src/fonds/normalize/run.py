@@ -16,7 +16,7 @@ from fonds.project.settings import Project
 FOUND = """
 CREATE TEMP TABLE proposals (source VARCHAR, location VARCHAR, study_uid VARCHAR, patient VARCHAR, attribute VARCHAR,
     path VARCHAR, before VARCHAR, after VARCHAR, rule VARCHAR, pack VARCHAR, pack_version VARCHAR, pack_hash VARCHAR,
-    reason VARCHAR, confidence DOUBLE, needs VARCHAR)
+    reason VARCHAR, confidence DOUBLE, needs VARCHAR, candidates VARCHAR)
 """
 # One patient's value is decided once, not once an image: the identifier leaves out the object. chr(31) is in no text.
 JUDGED = """
@@ -34,7 +34,8 @@ WITH identified AS (
 SELECT i.change_id, i.source, i.location, i.study_uid, i.attribute, i.path, i.before, i.after, i.rule, i.pack,
     i.pack_version, i.pack_hash, i.reason, i.confidence, i.needs,
     CASE WHEN d.verdict = 'approve' THEN 'approved' WHEN d.verdict = 'reject' THEN 'rejected'
-        WHEN b.rejected THEN 'rejected' WHEN i.needs = 'none' OR b.approved THEN 'approved' ELSE 'proposed' END AS state
+        WHEN b.rejected THEN 'rejected' WHEN i.needs = 'none' OR b.approved THEN 'approved' ELSE 'proposed'
+    END AS state, i.candidates
 FROM identified i JOIN by_rule b USING (rule) LEFT JOIN decided d ON d.subject = i.change_id
 """
 

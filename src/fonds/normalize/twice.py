@@ -7,10 +7,10 @@ import polars as pl
 
 from fonds.catalog.store import quote
 from fonds.errors import DefinitionInvalid
+from fonds.normalize.basis import Example
 from fonds.normalize.compile import Steps, bearing, chains, layered, load_tables
 from fonds.normalize.definition import SETTINGS, Placed
 from fonds.normalize.examples import as_row
-from fonds.normalize.rules import Example
 
 
 def check(pipelines: dict[str, tuple[Placed, ...]]) -> None:
@@ -67,4 +67,5 @@ def _try(connection: duckdb.DuckDBPyConnection, attribute: str, steps: Steps) ->
 def _rows(placed: Placed, word: str, columns: list[str]) -> list[list[str | None]]:
     values = sorted({*(placed.table or {}), *(placed.table or {}).values()})
     named = [Example(name="named", before=value, after=value) for value in values]
-    return [as_row(placed, example, columns, word) for example in (*placed.rule.examples, *named)]
+    own = [example for example in placed.rule.examples if example.of in (None, word)]
+    return [as_row(placed, example, columns, word) for example in (*own, *named)]
