@@ -14,7 +14,7 @@ from fonds.project.expressions import Vocabulary, parse
 from fonds.project.settings import Project
 
 FOLDER = "rules/checks"
-LevelName = Literal["instance", "series", "study", "patient", "archive", "index"]
+LevelName = Literal["instance", "series", "study", "patient", "across", "archive", "index"]
 Severity = Literal["block", "critical", "major", "minor", "info"]
 Kahn = Literal["conformance", "completeness", "plausibility"]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from fonds.assess.object_tests import KIND_COLUMN, KIND_MEANING, object_tests
+from fonds.assess.people_tests import ACROSS_EXTRA, DERIVED, PATIENT_EXTRA, STUDY_EXTRA, among, people_tests
 from fonds.catalog import schema
 from fonds.catalog.store import literal
 from fonds.dicom import terms
@@ -24,6 +25,7 @@ SETTINGS = {
     "accession_issuer": "issuer of accession numbers configured for the source, or ''",
     "institution": "institution configured for the source, or ''",
     "date_order": "date order configured for the source",
+    "patient_id_pattern": "what a patient ID must look like as a whole (RE2), or '': nothing configured",
 }
 
 
@@ -80,11 +82,16 @@ LEVELS: dict[str, Level] = {
             "StudyInstanceUID",
             ("StudyInstanceUID",),
             extra={
-                "accession_patients": "patient IDs of the source that come with the same accession number",
+                "accession_patients": "patient IDs of the source with the same accession number; NULL when it is one",
                 "index_differs": "attributes in which an index says otherwise than the files, joined by spaces, or ''; "
                 "NULL where no index of the source says anything otherwise",
+                **STUDY_EXTRA,
             },
-            touches=(("source", _uid("StudyInstanceUID")), ("source", "nullif(trim(AccessionNumber), '')")),
+            touches=(
+                ("source", _uid("StudyInstanceUID")),
+                ("source", "nullif(trim(AccessionNumber), '')"),
+                ("source", "nullif(trim(PatientID), '')", "nullif(trim(StudyDate), '')"),
+            ),
             told_by={"drift": (("source", "study_uid"), ("source", "trim(StudyInstanceUID)"))},
         ),
         Level(
@@ -95,11 +102,31 @@ LEVELS: dict[str, Level] = {
             _RECORD,
             extra={
                 "least_similar_family": "lowest Jaro-Winkler similarity of the family name to that of another record "
-                "of the source with the same Patient ID and another valid birth date; NULL when there is none"
+                "of the source with the same Patient ID and another valid birth date; NULL when there is none",
+                **PATIENT_EXTRA,
             },
             touches=(
                 ("source", *(f"coalesce({column}, '')" for column in _RECORD)),
                 ("source", "nullif(trim(PatientID), '')"),
+                ("source", "plain_id(PatientID)"),
+                ("source", "plain_name(PatientName)", "nullif(PatientBirthDate, '')"),
+                ("source", "name_pair(PatientName)", "nullif(PatientBirthDate, '')"),
+            ),
+        ),
+        Level(
+            "across",
+            "a study of one archive, beside the other archives",
+            "StudyInstanceUID",
+            "StudyInstanceUID",
+            ("StudyInstanceUID",),
+            extra=ACROSS_EXTRA,
+            touches=(
+                ("source", _uid("StudyInstanceUID")),
+                ("nullif(trim(StudyInstanceUID), '')",),
+                ("nullif(trim(SOPInstanceUID), '')",),
+                ("CASE WHEN pixel_length >= 4096 THEN digest_pixels END",),
+                ("plain_id(PatientID)",),
+                ("nullif(trim(AccessionNumber), '')",),
             ),
         ),
         Level(
@@ -221,6 +248,7 @@ def templates() -> Mapping[str, Template]:
             "the group's only value, or its first and last",
             groups=True,
         ),
+        **people_tests(),
         **object_tests(),
     }
 
@@ -265,6 +293,7 @@ def relation(level: str) -> str:
         .replace("$kind", KIND_COLUMN)
         .replace("$valid_birth_date", valid)
         .replace("$default_birth_dates", _among(_DEFAULT_DATES))
+        .replace("$derived", among(DERIVED))
     )
 
 

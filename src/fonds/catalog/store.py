@@ -103,17 +103,18 @@ class Catalog:
         sources = [
             (
                 *(name, s.department, s.issuer or "", s.accession_issuer or "", s.institution or ""),
-                *(s.charset or "", s.date_order),
+                *(s.charset or "", s.date_order, s.patient_id_pattern or ""),
             )
             for name, s in self.project.sources.items()
         ]
         # `position` is the place in fonds.yaml: of equal copies the one of the source named first is kept
         rows = ", ".join(
             f"({', '.join(literal(value) for value in row)}, {position})" for position, row in enumerate(sources)
-        ) or ("(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)")
-        columns = "source, department, issuer, accession_issuer, institution, charset, date_order, position"
+        ) or ("(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)")
+        columns = "source, department, issuer, accession_issuer, institution, charset, date_order, patient_id_pattern"
         statements.append(
-            f"CREATE OR REPLACE VIEW sources AS SELECT * FROM (VALUES {rows}) t({columns}) WHERE source IS NOT NULL"
+            f"CREATE OR REPLACE VIEW sources AS SELECT * FROM (VALUES {rows}) t({columns}, position) "
+            "WHERE source IS NOT NULL"
         )
         statements.append(self._effective_view())
         for path in sorted((Path(__file__).parent / "sql").glob("*.sql")):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import Discriminator, Field, JsonValue, Tag, field_validator, model_validator
 
 from fonds.errors import ContentNotFound
 from fonds.project.definitions import Definition, load_yaml
@@ -26,7 +26,22 @@ class SourceSettings(Definition):
     institution: str | None = None
     charset: str | None = None
     date_order: Literal["iso", "us", "european"] = "iso"
+    patient_id_pattern: str | None = Field(default=None, min_length=1, max_length=200)
+    """what a patient ID of the issuer looks like as a whole, an RE2 pattern such as ``[0-9]{8}``"""
     packs: tuple[str, ...] = ("base@1",)
+
+    @field_validator("patient_id_pattern")
+    @classmethod
+    def _is_re2(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            import duckdb  # every command reads settings, few have a pattern
+
+            try:
+                with duckdb.connect(":memory:") as connection:
+                    connection.execute("SELECT regexp_full_match('', ?)", [pattern])
+            except duckdb.Error as error:
+                raise ValueError(f"is no RE2 pattern: {str(error).splitlines()[0]}") from None
+        return pattern
 
 
 class FolderSourceSettings(SourceSettings):
