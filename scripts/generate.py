@@ -16,6 +16,7 @@ from fonds.archives.export_mapping import Mapping
 from fonds.assess.definition import SCHEMAS as CHECKS
 from fonds.assess.definition import load_with_files
 from fonds.assess.document import refresh
+from fonds.assess.suites import SCHEMAS as GATES
 from fonds.catalog.describe import page
 from fonds.crawl.definition import SCHEMAS as PRECEDENCE
 from fonds.match.definition import Matcher
@@ -29,6 +30,7 @@ from fonds.report.definition import Report
 ROOT = Path(__file__).resolve().parents[1]
 MODELS: dict[str, type[BaseModel]] = {
     **CHECKS,
+    **GATES,
     **PACKS,
     **PRECEDENCE,
     "export": Mapping,

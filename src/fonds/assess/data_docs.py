@@ -20,14 +20,16 @@ _ELSEWHERE = re.compile(r"""(?:href|src)\s*=\s*["']https?://[^"']*["']""", re.IG
 _BACK = re.compile(r'href="[^"]*index\.html"')
 
 
-def make_offline(folder: Path, gates: pl.DataFrame) -> None:
-    """Rewrite every page below `folder` without any address of the web and put an index of the suites in front."""
+def make_offline(folder: Path) -> None:
+    """Rewrite every page below `folder`, a stage's, without any address of the web."""
     style = (_HERE / "static" / "data_docs.css").read_text(encoding="utf-8")
-    pages = [path for path in sorted(folder.rglob("*.html")) if path.name != "index.html" or path.parent != folder]
-    for page in pages:
+    for page in sorted(folder.rglob("*.html")):
+        if page.parent == folder:
+            page.unlink()  # the library's own index; make_index writes one over all stages
+            continue
         text = _ELSEWHERE.sub('href="#"', _ASSETS.sub("", page.read_text(encoding="utf-8")))
         text = re.sub(r"https?://\S+?(?=[\"'<\s)])", "", text)
-        home = "../" * len(page.relative_to(folder).parts[:-1]) + "index.html"
+        home = "../" * len(page.relative_to(folder).parts) + "index.html"
         text = _BACK.sub(f'href="{home}"', text)
         text = text.replace("</head>", f"<style>{style}</style></head>", 1)
         text = re.sub(r"(<body\b[^>]*>)", rf'\1<p class="home"><a href="{home}">Data Docs</a></p>', text, count=1)
@@ -35,28 +37,27 @@ def make_offline(folder: Path, gates: pl.DataFrame) -> None:
     for asset in sorted((folder / "static").rglob("*")):
         if asset.is_file():
             asset.unlink()
-    _index(folder, gates, pages, style)
 
 
-def _index(folder: Path, gates: pl.DataFrame, pages: list[Path], style: str) -> None:
-    links = {
-        page.relative_to(folder).parts[1]: page for page in pages if page.relative_to(folder).parts[0] == "validations"
-    }
+def make_index(folder: Path, gates: pl.DataFrame) -> None:
+    """The page in front: each suite and source of both stages, what failed there, and the page that shows it."""
+    style = (_HERE / "static" / "data_docs.css").read_text(encoding="utf-8")
+    pages = {path.relative_to(folder).parts[::2][:2]: path for path in sorted(folder.glob("*/validations/**/*.html"))}
     failed = ~pl.col("success")
-    summed = gates.group_by("suite", maintain_order=True).agg(
+    summed = gates.group_by("stage", "suite", "source", "stops", maintain_order=True).agg(
         pl.len().alias("expectations"),
         failed.sum().alias("failed"),
-        (failed & (pl.col("severity") == "block")).sum().alias("blocking"),
+        pl.col("unexpected").filter(failed).sum().alias("rows"),
     )
     rows = []
-    for suite, expectations, failing, blocking in summed.rows():
-        page = links.get(suite)
-        name = html.escape(suite)
+    for stage, suite, source, stops, expectations, failing, entities in summed.rows():
+        page = pages.get((stage, f"{suite}.{source}"))
         address = quote(page.relative_to(folder).as_posix()) if page else ""
-        state = "closed" if blocking else ("failed" if failing else "passed")
-        rows.append(
-            f'<tr><td><a href="{address}">{name}</a></td><td>{expectations}</td><td>{failing}</td><td>{blocking}</td>'
-            f'<td><span class="state {state}">{state}</span></td></tr>'
-        )
+        name = html.escape(f"{suite}: {source}")
+        told = f'<a href="{address}">{name}</a>' if page else name
+        state = "passed" if not failing else "closed" if stops == "wave" else "failed"
+        cells = "".join(f"<td>{cell}</td>" for cell in (told, stage, expectations, failing, f"{entities:,}"))
+        rows.append(f'<tr>{cells}<td><span class="state {state}">{state}</span></td></tr>')
     template = Template((_HERE / "static" / "data_docs.html").read_text(encoding="utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_text(template.substitute(style=style, rows="\n".join(rows)), encoding="utf-8")

@@ -1,172 +1,117 @@
-"""The gates: Great Expectations suites made from the same checks, run over frames that DuckDB judged beforehand.
-
-Each source has a suite over its entities (a row an entity, a column a check: True, False, or nothing where the check
-doesn't apply), and one suite over the scorecard holds every source's share of failures below the check's threshold.
-"""
+"""The gates: the suites of rules/gates made from the same checks, run over what DuckDB judged beforehand."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import duckdb
 import polars as pl
 
 from fonds.assess.compile import Vocabularies, judged
-from fonds.assess.data_docs import make_offline
+from fonds.assess.data_docs import make_index, make_offline
 from fonds.assess.definition import Check
+from fonds.assess.expectations import Asked, Session
+from fonds.assess.suites import Stage, Suite
 from fonds.assess.vocabulary import LEVELS
 from fonds.catalog.schema import TABLES
+from fonds.catalog.store import Catalog
+from fonds.project.settings import Project
 
-# Great Expectations holds pandas objects: beyond this many entities only the scorecard's suite judges a source
-MAX_ENTITIES = 200_000
-SCORECARD = "scorecard"
-_SEVERITY = {"block": "critical", "critical": "critical", "major": "warning", "minor": "info", "info": "info"}
+MAX_ENTITIES = 20_000
+"""Great Expectations holds pandas objects: a source with more entities of one level is judged by counts"""
+DOCS, KEPT = "data_docs", "gates"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was measured and judged before the suites run."""
+
+    scorecard: pl.DataFrame
+    """check_id, source, numerator, denominator, threshold: what was counted, and how much of it may fail"""
+    checks: Sequence[Check]
+    """those whose SQL ran"""
+    vocabularies: Vocabularies
+    measures: pl.DataFrame | None = None
+    """check_id, source, modality, study_year, numerator: the same by modality and year"""
 
 
 def run_gates(
+    project: Project,
     connection: duckdb.DuckDBPyConnection,
-    scorecard: pl.DataFrame,
-    checks: Sequence[Check],
-    vocabularies: Vocabularies,
+    suites: Sequence[Suite],
+    counted: Counted,
     *,
-    folder: Path,
+    stage: Stage,
     run: int,
 ) -> pl.DataFrame:
-    """Run every suite, build Data Docs that open without network in `folder`, return the table `gates`."""
-    context = _context(folder)
-    results = []
-    shares = _shares(scorecard)
-    if shares.height:
-        results.append(_validate(context, SCORECARD, shares.to_pandas(), _share_expectations(shares, checks), run))
-    small = scorecard.group_by("source").agg(pl.col("denominator").max()).filter(pl.col("denominator") <= MAX_ENTITIES)
-    entities = _entities(connection, checks, vocabularies, small["source"].to_list())
-    for (source,), rows in entities.group_by("source", maintain_order=True):
-        expectations = _entity_expectations(rows, checks)
-        results.append(_validate(context, str(source), rows.to_pandas(), expectations, run))
-    context.build_data_docs()
-    gates = pl.DataFrame([row for rows in results for row in rows], schema=TABLES["gates"].schema)
-    make_offline(folder, gates)
+    """Run the suites of a stage and return the whole table `gates`, the other stage's rows as they were.
+
+    Pages go to out/data_docs, results to out/gates. A check that applies to nothing has no expectation: nothing was
+    tested. `connection` judges single entities where a source has few.
+    """
+    rows: list[dict[str, object]] = []
+    if chosen := [suite for suite in suites if suite.stage == stage]:
+        session = Session(project.reports_dir / DOCS / stage, run)
+        small = _small(counted.scorecard)
+        frames = _entities(connection, counted, small).partition_by("source", as_dict=True)
+        for suite in chosen:
+            for source, asked in _asked(project, suite, counted):
+                if (source,) in frames:
+                    rows += session.entities(suite, source, frames[source,], asked)
+                else:
+                    rows += session.counts(suite, source, _cells(counted, source), asked)
+        session.finish(project.reports_dir / KEPT, stage)
+        make_offline(project.reports_dir / DOCS / stage)
+    others = Catalog(project).read("gates").filter(pl.col("stage") != stage)
+    gates = pl.concat([others, pl.DataFrame(rows, schema=TABLES["gates"].schema)])
+    make_index(project.reports_dir / DOCS, gates)
     return gates
 
 
-def _context(folder: Path) -> Any:
-    # Before the import: the library reports usage at import time; and it takes seconds, so only here
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-
-    shutil.rmtree(folder, ignore_errors=True)
-    # without the defaults' own docs site, which leaves a temporary folder behind
-    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    context = gx.get_context(mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=stores))
-    context.variables.progress_bars = {"globally": False}
-    store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
-    index = {"class_name": "DefaultSiteIndexBuilder"}
-    site = {
-        "class_name": "SiteBuilder",
-        "site_index_builder": index,
-        "store_backend": store,
-        "show_how_to_buttons": False,
-    }
-    context.add_data_docs_site("fonds", site)
-    return context
+def _small(scorecard: pl.DataFrame) -> list[str]:
+    """Sources whose entities Great Expectations can hold one by one."""
+    sizes = scorecard.group_by("source").agg(pl.col("denominator").max()).sort("source")
+    return sizes.filter(pl.col("denominator").is_between(1, MAX_ENTITIES))["source"].to_list()
 
 
-def _shares(scorecard: pl.DataFrame) -> pl.DataFrame:
-    """A row a source, a column a check: the share of entities that fail, NULL where none is judged."""
-    share = pl.when(pl.col("denominator") > 0).then(pl.col("numerator") / pl.col("denominator"))
-    judged_rows = scorecard.filter(pl.col("denominator") > 0).with_columns(share.alias("share"))
-    return judged_rows.sort("check_id", "source").pivot("check_id", index="source", values="share").sort("source")
+def _asked(project: Project, suite: Suite, counted: Counted) -> Iterator[tuple[str, list[Asked]]]:
+    """Each source of the suite with its checks that apply to something there."""
+    taken = {check.id: check for check in counted.checks if suite.checks.takes(check)}
+    told = counted.scorecard.filter(pl.col("denominator") > 0, pl.col("check_id").is_in(list(taken)))
+    columns = ("check_id", "numerator", "denominator", "threshold")
+    for (source,), rows in told.sort("source", "check_id").group_by("source", maintain_order=True):
+        department = project.sources[str(source)].department if str(source) in project.sources else ""
+        if suite.judges(str(source), department):
+            yield (
+                str(source),
+                [
+                    Asked(taken[check], suite.share(taken[check], threshold), failing, of)
+                    for check, failing, of, threshold in rows.select(columns).rows()
+                ],
+            )
 
 
-def _entities(
-    connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], vocabularies: Vocabularies, sources: list[str]
-) -> pl.DataFrame:
+def _cells(counted: Counted, source: str) -> pl.DataFrame:
+    """A row a modality and year (or one for the source), a column a check: how many entities fail."""
+    measured = (counted.scorecard if counted.measures is None else counted.measures).filter(pl.col("source") == source)
+    by = [name for name in ("modality", "study_year") if name in measured.columns]
+    keyed = measured.with_columns(pl.concat_str([pl.lit(""), *by], separator=" ").alias("cell"))
+    wide = keyed.pivot("check_id", index="cell", values="numerator", aggregate_function="sum")
+    return wide.fill_null(0).sort("cell")
+
+
+def _entities(connection: duckdb.DuckDBPyConnection, counted: Counted, sources: list[str]) -> pl.DataFrame:
     """A row an entity of any level, a column a check."""
     frames = [pl.DataFrame(schema={"source": pl.String(), "level": pl.String(), "entity": pl.String()})]
     for level in LEVELS:
-        ours = [check for check in checks if check.level == level]
-        if ours:
+        ours = [check for check in counted.checks if check.level == level]
+        if ours and sources:
             cells = ", ".join(
                 f'CASE WHEN applies_{n} THEN failure_{n} IS NULL END AS "{check.id}"' for n, check in enumerate(ours)
             )
-            query = f"SELECT source, '{level}' AS level, entity, {cells} FROM ({judged(level, ours, vocabularies)})"
+            query = (
+                f"SELECT source, '{level}' AS level, entity, {cells} FROM ({judged(level, ours, counted.vocabularies)})"
+            )
             frames.append(connection.execute(f"{query} WHERE list_contains(?, source)", [sources]).pl())
     return pl.concat(frames, how="diagonal").sort("source", "level", "entity")
-
-
-def _entity_expectations(rows: pl.DataFrame, checks: Sequence[Check]) -> list[tuple[Check, Any]]:
-    import great_expectations as gx
-
-    judged_checks = [check for check in checks if check.id in rows.columns and rows[check.id].count()]
-    return [
-        (
-            check,
-            gx.expectations.ExpectColumnValuesToBeInSet(
-                column=check.id, value_set=[True], mostly=1 - check.threshold, **_about(check)
-            ),
-        )
-        for check in judged_checks
-    ]
-
-
-def _share_expectations(shares: pl.DataFrame, checks: Sequence[Check]) -> list[tuple[Check, Any]]:
-    import great_expectations as gx
-
-    return [
-        (check, gx.expectations.ExpectColumnMaxToBeBetween(column=check.id, max_value=check.threshold, **_about(check)))
-        for check in checks
-        if check.id in shares.columns
-    ]
-
-
-def _about(check: Check) -> dict[str, Any]:
-    notes = f"{check.name} ({check.severity}): {check.message}"
-    return {"severity": _SEVERITY[check.severity], "notes": notes, "meta": {"check": check.id, "fix": check.fix or ""}}
-
-
-def _validate(
-    context: Any, suite: str, frame: Any, expectations: list[tuple[Check, Any]], run: int
-) -> list[dict[str, Any]]:
-    """Run one checkpoint and read its results as rows of `gates`."""
-    import great_expectations as gx
-    from great_expectations.core.run_identifier import RunIdentifier
-
-    batch = (
-        context.data_sources.add_pandas(suite)
-        .add_dataframe_asset("catalog")
-        .add_batch_definition_whole_dataframe("all")
-    )
-    made = context.suites.add(gx.ExpectationSuite(name=suite, expectations=[one for _, one in expectations]))
-    validation = context.validation_definitions.add(gx.ValidationDefinition(name=suite, data=batch, suite=made))
-    checkpoint = context.checkpoints.add(
-        gx.Checkpoint(name=suite, validation_definitions=[validation], result_format="SUMMARY")
-    )
-    outcome = checkpoint.run(
-        batch_parameters={"dataframe": frame}, run_id=RunIdentifier(f"run {run}", datetime.now(tz=UTC))
-    )
-    (result,) = outcome.run_results.values()
-    by_id = {check.id: check for check, _ in expectations}
-    return [_row(suite, by_id, one.to_json_dict()) for one in result.results]
-
-
-def _row(suite: str, by_id: dict[str, Check], one: dict[str, Any]) -> dict[str, Any]:
-    config, found = one["expectation_config"], one.get("result", {})
-    check = by_id[config["kwargs"]["column"]]
-    return {
-        "suite": suite,
-        "check_id": check.id,
-        "severity": check.severity,
-        "expectation": config["type"],
-        "mostly": 1 - check.threshold,
-        "evaluated": found.get("element_count", 0) - (found.get("missing_count") or 0) if suite != SCORECARD else None,
-        "unexpected": found.get("unexpected_count"),
-        "observed": json.dumps(found["observed_value"]) if "observed_value" in found else None,
-        "success": one["success"],
-    }

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from fonds.assess.definition import FOLDER, load_with_files
-from fonds.assess.gates import run_gates
+from fonds.assess.definition import FOLDER, Check, load_with_files
+from fonds.assess.gates import Counted, run_gates
 from fonds.assess.judge import judge
 from fonds.assess.measure import Measured, measure_all, scorecard
+from fonds.assess.suites import files as suite_files
+from fonds.assess.suites import load_suites
 from fonds.assess.vocabulary import project_vocabularies
+from fonds.catalog.schema import TABLES
 from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
 from fonds.project.settings import Project
 
 INPUTS = ("instances", "unreadable", "entries", "drift")
-OUTPUTS = ("findings", "scorecard", "gates")
+# `gates` is written by the effective values' suites too (see effective.py), so its version isn't this stage's alone
+OUTPUTS = ("findings", "scorecard", "checks")
 
 
 def assess(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
@@ -25,7 +31,8 @@ def assess(project: Project, *, progress: Progress | None = None, force: bool = 
     loaded = load_with_files(project)
     checks = [check for _, check in loaded]
     packs = [f"{FOLDER}/{path.name}" for path, _ in loaded]
-    definitions = {path for path, _ in loaded} | {project.find("rules/base/attributes.yaml")}
+    suites = load_suites(project, checks)
+    definitions = {path for path, _ in loaded} | {project.find("rules/base/attributes.yaml"), *suite_files(project)}
     with stage_run(
         project, "assess", inputs=INPUTS, outputs=OUTPUTS, definitions=definitions, progress=progress, force=force
     ) as run:
@@ -39,14 +46,24 @@ def assess(project: Project, *, progress: Progress | None = None, force: bool = 
             departments = connection.sql("SELECT source, department FROM sources").pl()
             judged = judge(scorecard(measured, checks, vocabularies, departments), checks)
             sound = [check for check in checks if check.id not in measured.broken]
-            gates = run_gates(
-                connection, judged, sound, vocabularies, folder=project.reports_dir / "data_docs", run=run.number
-            )
+            counted = Counted(judged, sound, vocabularies)
+            gates = run_gates(project, connection, suites, counted, stage="assess", run=run.number)
         run.replace("findings", measured.findings)
         run.replace("scorecard", judged)
         run.replace("gates", gates)
+        run.replace("checks", catalogued(checks, packs))
         _tell(run, measured, judged, len(checks))
     return run.result()
+
+
+def catalogued(checks: Sequence[Check], packs: Sequence[str]) -> pl.DataFrame:
+    """The table `checks`; `packs` names the file of each."""
+    rows = [
+        {**check.model_dump(include={"name", "level", "kahn", "severity", "message", "standard", "fix"}),
+         "check_id": check.id, "check_version": check.version, "pack": pack}
+        for check, pack in zip(checks, packs, strict=True)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=TABLES["checks"].schema)
 
 
 def _tell(run: StageRun, measured: Measured, judged: pl.DataFrame, checks: int) -> None:
@@ -64,4 +81,4 @@ def _tell(run: StageRun, measured: Measured, judged: pl.DataFrame, checks: int) 
         which = ", ".join(
             f"{check} ({n} of {of})" for check, n, of in gates["check_id", "numerator", "denominator"].rows()
         )
-        run.left.append(f"{source}: gate closed by {which}; the plan holds what they concern")
+        run.left.append(f"{source}: blocking findings of {which}; the plan holds what they concern")
