@@ -9,6 +9,7 @@ from prefect import flow
 from flows.assess import assess
 from flows.crawl import crawl
 from flows.deduplicate import deduplicate
+from flows.gates import gates
 from flows.link import link
 from flows.match import match
 from flows.migrate import migrate
@@ -19,8 +20,8 @@ from flows.report import report
 from fonds.errors import GateClosed
 from fonds.operations.runs import StageResult
 
-# normalize before assess's gates are used by plan; match reads normalised values; plan reads all of them
-ORDER = (crawl, assess, normalize, match, deduplicate, link, plan, migrate, reconcile, report)
+# gates judge what normalize made, for the plan; match reads normalised values; plan reads all of them
+ORDER = (crawl, assess, normalize, gates, match, deduplicate, link, plan, migrate, reconcile, report)
 
 
 @flow(name="journey", log_prints=False)

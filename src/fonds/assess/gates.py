@@ -16,6 +16,7 @@ from fonds.assess.suites import Stage, Suite
 from fonds.assess.vocabulary import LEVELS
 from fonds.catalog.schema import TABLES
 from fonds.catalog.store import Catalog
+from fonds.operations.runs import StageRun
 from fonds.project.settings import Project
 
 MAX_ENTITIES = 20_000
@@ -53,7 +54,8 @@ def run_gates(
     rows: list[dict[str, object]] = []
     if chosen := [suite for suite in suites if suite.stage == stage]:
         session = Session(project.reports_dir / DOCS / stage, run)
-        small = _small(counted.scorecard)
+        # after the rules a number is enough, and what fails is found by `drilldown` over the raw values
+        small = _small(counted.scorecard) if stage == "assess" else []
         frames = _entities(connection, counted, small).partition_by("source", as_dict=True)
         for suite in chosen:
             for source, asked in _asked(project, suite, counted):
@@ -67,6 +69,21 @@ def run_gates(
     gates = pl.concat([others, pl.DataFrame(rows, schema=TABLES["gates"].schema)])
     make_index(project.reports_dir / DOCS, gates)
     return gates
+
+
+def tell(run: StageRun, gates: pl.DataFrame, stage: Stage) -> None:
+    """Count what failed and say which expectations close a gate, for how many rows."""
+    told = gates.filter(pl.col("stage") == stage)
+    closed = told.filter(~pl.col("success"), pl.col("stops") == "wave").sort("source", "suite", "check_id")
+    run.count("expectations", told.height)
+    run.count("expectations_failed", told.filter(~pl.col("success")).height)
+    run.count("gates_closed", closed.height)
+    run.left += [
+        f"gate closed for {source}: suite {suite}, {check} {name} fails for {failing:,} of {of:,} rows"
+        for source, suite, check, name, failing, of in closed.select(
+            "source", "suite", "check_id", "name", "unexpected", "evaluated"
+        ).rows()
+    ]
 
 
 def _small(scorecard: pl.DataFrame) -> list[str]:

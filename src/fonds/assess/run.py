@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from fonds.assess.definition import FOLDER, Check, load_with_files
-from fonds.assess.gates import Counted, run_gates
+from fonds.assess.effective import assess_effective
+from fonds.assess.gates import Counted, run_gates, tell
 from fonds.assess.judge import judge
 from fonds.assess.measure import Measured, measure_all, scorecard
 from fonds.assess.suites import files as suite_files
@@ -22,12 +23,17 @@ INPUTS = ("instances", "unreadable", "entries", "drift")
 OUTPUTS = ("findings", "scorecard", "checks")
 
 
-def assess(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
+def assess(
+    project: Project, *, progress: Progress | None = None, force: bool = False, effective: bool = False
+) -> StageResult:
     """Judge the catalogued metadata by rules/checks into `findings`, `scorecard`, `gates` and out/data_docs.
 
     Counts are findings, blocking (findings of severity block), checks, failed (checks failed in some source). Raises
-    DefinitionInvalid with every mistake of the checks.
+    DefinitionInvalid with every mistake of the checks. `effective` runs the gates over the values with approved changes
+    applied instead, as the journey does after normalize: see `assess_effective`.
     """
+    if effective:
+        return assess_effective(project, progress=progress, force=force)
     loaded = load_with_files(project)
     checks = [check for _, check in loaded]
     packs = [f"{FOLDER}/{path.name}" for path, _ in loaded]
@@ -53,6 +59,7 @@ def assess(project: Project, *, progress: Progress | None = None, force: bool = 
         run.replace("gates", gates)
         run.replace("checks", catalogued(checks, packs))
         _tell(run, measured, judged, len(checks))
+        tell(run, gates, "assess")
     return run.result()
 
 

@@ -97,6 +97,14 @@ class Catalog:
             connection.execute(statement)
         return connection
 
+    def connect_effective(self) -> duckdb.DuckDBPyConnection:
+        """As `connect`, but `instances`, and every view over it, has approved changes applied; the caller closes it."""
+        connection = self.connect()
+        connection.execute(self._table_view("instances", None, view="raw_instances"))
+        connection.execute(self._effective_view("instances", over="raw_instances"))
+        connection.execute("CREATE OR REPLACE VIEW effective AS FROM instances")
+        return connection
+
     def view_statements(self, versions: dict[str, int] | None = None) -> list[str]:
         """The SQL that makes every view, over the exact Parquet files of the given (or current) versions."""
         statements = [self._table_view(name, versions) for name in schema.NAMES]
@@ -116,7 +124,7 @@ class Catalog:
             f"CREATE OR REPLACE VIEW sources AS SELECT * FROM (VALUES {rows}) t({columns}, position) "
             "WHERE source IS NOT NULL"
         )
-        statements.append(self._effective_view())
+        statements.append(self._effective_view("effective", over="instances"))
         for path in sorted((Path(__file__).parent / "sql").glob("*.sql")):
             statements += [part for part in path.read_text(encoding="utf-8").split(";\n") if part.strip()]
         return statements
@@ -163,14 +171,14 @@ class Catalog:
         picked = ", ".join(quote(column) for column in (*columns, "filename", "file_row_number"))
         return f"SELECT {picked} FROM (SELECT {nothing} WHERE false UNION ALL BY NAME FROM {read})"
 
-    def _table_view(self, name: str, versions: dict[str, int] | None) -> str:
+    def _table_view(self, name: str, versions: dict[str, int] | None, *, view: str | None = None) -> str:
         files = self.files(name, versions.get(name) if versions is not None else None)
         if versions is not None and name not in versions:
             files = []
         columns = ", ".join(quote(column) for column in schema.table(self.project, name).schema)
-        return f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} FROM ({self.scan(name, files=files)})"
+        return f"CREATE OR REPLACE VIEW {view or name} AS SELECT {columns} FROM ({self.scan(name, files=files)})"
 
-    def _effective_view(self) -> str:
+    def _effective_view(self, name: str, *, over: str) -> str:
         # One pivoted row per changed object; `changed` tells "removed" (key present, NULL) from "left alone" (no key).
         keywords = schema.attributes(self.project)
         picks = ", ".join(
@@ -182,11 +190,11 @@ class Catalog:
             f"i.{quote(name)}" for name in schema.table(self.project, "instances").schema if name not in keywords
         )
         return (
-            "CREATE OR REPLACE VIEW effective AS WITH changed AS "
+            f"CREATE OR REPLACE VIEW {name} AS WITH changed AS "
             "(SELECT source, location, list(attribute) AS changed_words, "
             "map_from_entries(list({'k': attribute, 'v': after})) AS changed_values "
             "FROM changes WHERE state = 'approved' "
-            f"GROUP BY ALL) SELECT {others}, {picks} FROM instances i LEFT JOIN changed USING (source, location)"
+            f"GROUP BY ALL) SELECT {others}, {picks} FROM {over} i LEFT JOIN changed USING (source, location)"
         )
 
 

@@ -43,7 +43,7 @@ def stage_function(name: str) -> Stage:
 def exit_code(results: list[StageResult]) -> Exit:
     """The most serious outcome of the stages run."""
     statuses = {result.status for result in results}
-    if "stopped" in statuses:
+    if "stopped" in statuses or any(result.counts.get("gates_closed") for result in results):
         return Exit.GATE
     return Exit.PARTIAL if "partial" in statuses else Exit.DONE
 
@@ -69,6 +69,19 @@ def _command(name: str) -> Callable[..., None]:
             _run(name, project, json, sources=source or None, digest=digest)
 
         return crawl
+    if name == "assess":
+
+        def assess(
+            project: ProjectOption = Path(),
+            force: Annotated[bool, typer.Option("--force", help="Compute again although nothing changed.")] = False,
+            effective: Annotated[
+                bool, typer.Option("--effective", help="Only the gates over values with approved changes applied.")
+            ] = False,
+            json: JsonOption = False,
+        ) -> None:
+            _run(name, project, json, force=force, effective=effective)
+
+        return assess
     if name == "migrate":
 
         def migrate(
