@@ -63,9 +63,10 @@ def _put(connection: duckdb.DuckDBPyConnection, project: Project, cases: list[tu
     for source, example in cases:
         settings.append({**dict.fromkeys(SETTINGS, ""), **example.settings, "source": source})
         for number, row in enumerate(example.rows):
-            given = {key: value for key, value in row.items() if key != "table"}
+            given = {key: value for key, value in row.items() if key not in ("table", "source")}
+            place = f"{source}+{row['source']}" if "source" in row else source
             rows[str(row.get("table", "instances"))].append(
-                {"source": source, "location": f"{number}.dcm", "read_status": "ok", **given}
+                {"source": place, "location": f"{number}.dcm", "read_status": "ok", **given}
             )
     for table in TABLES:
         columns = schema.table(project, table).schema
