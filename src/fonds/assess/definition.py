@@ -18,7 +18,7 @@ LevelName = Literal["instance", "series", "study", "patient", "across", "archive
 Severity = Literal["block", "critical", "major", "minor", "info"]
 Kahn = Literal["conformance", "completeness", "plausibility"]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
-Cell = str | int | float | bool | None | list[str]
+Cell = str | int | float | bool | None | list[str] | list[dict[str, str]]
 ID = r"^[A-Z][A-Z0-9]{1,7}-[0-9]{2,4}$"
 
 
@@ -31,7 +31,10 @@ class Test(Definition):
 
 
 class Example(Definition):
-    """Rows of one source that the check judges as said; `table` of a row is `instances` unless it says otherwise."""
+    """Rows of one source that the check judges as said; `table` of a row is `instances` unless it says otherwise.
+
+    `source` of a row names another source beside it, which isn't judged.
+    """
 
     name: str
     rows: tuple[dict[str, Cell], ...] = Field(min_length=1)
