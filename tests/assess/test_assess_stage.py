@@ -39,6 +39,27 @@ WHOLE = {
     "PatientName": "ROE^JANE",
     "PatientBirthDate": "19700101",
     "PatientSex": "F",
+    "SeriesNumber": "1",
+    "BodyPartExamined": "CHEST",
+    "ProtocolName": "Chest",
+    "PatientPosition": "HFS",
+    "Manufacturer": "Maker",
+    "ManufacturerModelName": "Model",
+    "DeviceSerialNumber": "1",
+    "FrameOfReferenceUID": "1.4",
+    "ImageType": r"ORIGINAL\PRIMARY\AXIAL",
+    "ImagePositionPatient": r"0\0\0",
+    "ImageOrientationPatient": r"1\0\0\0\1\0",
+    "PixelSpacing": r"0.5\0.5",
+    "pixel_length": 2,
+    "Rows": "1",
+    "Columns": "1",
+    "SamplesPerPixel": "1",
+    "PhotometricInterpretation": "MONOCHROME2",
+    "BitsAllocated": "16",
+    "BitsStored": "12",
+    "HighBit": "11",
+    "PixelRepresentation": "0",
 }
 
 UNSOUND = """theme: x
@@ -93,14 +114,15 @@ def test_exactly_what_is_wrong_is_found(assessed: tuple[Project, StageResult]) -
     ]
     assert set(findings["department"]) == {"radiology"}
     assert findings["pack"][0] == "rules/checks/archive.yaml"
-    assert result.counts == {"findings": 5, "blocking": 2, "checks": 54, "failed": 5}
+    checks = len(load_with_files(project))
+    assert result.counts.items() >= {"findings": 5, "blocking": 2, "checks": checks, "failed": 5}.items()
     assert any("IN-03 (1 of 3)" in line for line in result.left)
 
 
 def test_the_scorecard_counts_and_an_empty_source_never_passes(assessed: tuple[Project, StageResult]) -> None:
     project, _ = assessed
     card = Catalog(project).read("scorecard")
-    assert card.height == 2 * 54
+    assert card.height == 2 * len(load_with_files(project))
     assert set(card.filter(source="empty")["status"]) == {"not applicable"}
     uid = card.filter(source="rad", check_id="IN-03").row(0, named=True)
     assert (uid["numerator"], uid["denominator"], uid["status"]) == (1, 3, "failed")

@@ -180,8 +180,8 @@ def _numbers() -> dict[str, Template]:
         "slice_place": Template(
             (),
             f"list_transform([{{'o': {_doubles('ImageOrientationPatient')}, 'p': {_doubles('ImagePositionPatient')}}}],"
-            f" lambda s: round({_PLACE}, 2))[1]",
-            "where the slice lies along the normal of its plane, mm to two places; NULL when that isn't said",
+            f" lambda s: round({_PLACE}, 1))[1]",
+            "where the slice lies along the normal of its plane, mm to one place; NULL when that isn't said",
         ),
         "widest_step": Template(
             ("x",),
@@ -267,7 +267,7 @@ _PLACE = (
     "+ (s.o[1]*s.o[5] - s.o[2]*s.o[4]) * s.p[3]"
 )
 _SORTED = "list_sort(list_distinct(list(x)))"
-_STEPS = f"list_transform({_SORTED}[2:], lambda v, n: v - {_SORTED}[n])"
+_STEPS = f"list_transform({_SORTED}[2:], lambda v, n: round(v - {_SORTED}[n], 3))"
 
 
 def _among(values: Iterable[str]) -> str:
