@@ -39,7 +39,8 @@ def migrate(
 
     Each object goes as stored, or with its approved changes and their Original Attributes (PS3.3 C.12.1.1.9). It may
     be killed at any point and run again: intents are on disk before an object is sent, receipts after. One object's
-    failure doesn't stop the others; the run is then `partial`. Counts are objects and bytes sent, failed, unknown.
+    failure doesn't stop the others; the run is then `partial`. Counts are objects and bytes sent, failed, unknown,
+    and gates_closed (sources with studies that a gate holds).
     Raises DefinitionInvalid for an unknown wave, GateClosed when another migrate runs in the project, and
     ArchiveUnreachable when the target answers to nothing.
     """
@@ -52,7 +53,7 @@ def migrate(
             counts = _Transfer(project, run, chosen, workers).go()
         finally:
             written = _write_ledger(project, run)
-        for name in ("sent", "failed", "unknown", "bytes"):
+        for name in ("sent", "failed", "unknown", "bytes", "gates_closed"):
             run.count(name, counts[name])
         if counts["failed"] + counts["unknown"] + counts["stuck"] + counts["stopped"]:
             run.status = "partial"
@@ -111,6 +112,10 @@ class _Transfer:
             self.run.left.append(f"{outdated} object(s) were sent before their file or an approved change changed")
         held = self.run.catalog.read("ledger").filter(pl.col("state").is_in(["sent", "verified"]))
         plan = self.run.catalog.read("plan").filter(pl.col("state") != "planned")
+        shut = plan.filter(pl.col("reason") == "gate")
+        self.counts["gates_closed"] = shut["source"].n_unique()
+        if shut.height:
+            self.run.left.append(f"studies a closed gate holds: {shut['study_uid'].n_unique()}; see `fonds gates`")
         later = held.join(plan, on=["source", "location"], how="semi").height
         if later:
             self.run.left.append(f"{later} object(s) were sent before and are held or excluded now: left at the target")

@@ -36,8 +36,17 @@ REASONS = (
     ("drift", "the database's corrections wait for a decision", "approve or reject them at the desk"),
     ("open-change", "proposed changes wait for a decision", "approve or reject them at the desk"),
     ("dangling-reference", "what it points to is in no archive", "look for it, or let the wave go without"),
+    ("gate", "a gate of its source is closed", "see `fonds gates`; mend the source or its rules, then run again"),
     ("no-wave", "no wave of waves.yaml takes this study", "add a wave whose `select` does"),
 )
+
+# Expectations that hold studies of some wave, and how many studies each concerns.
+SHUT = """
+    SELECT subject, count(*) FROM (
+        SELECT h.study_key, unnest(h.subjects) AS subject FROM holds h LEFT JOIN chosen c USING (study_key)
+        WHERE h.reason = 'gate' AND NOT list_contains(coalesce(c.switched_off, []), 'gate')
+    ) GROUP BY subject ORDER BY subject
+"""
 
 
 def text(name: str) -> str:

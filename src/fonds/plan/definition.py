@@ -41,6 +41,7 @@ class Holds(Definition):
     study_on_two_patients: bool = Field(True, alias="study-on-two-patients")
     critical_finding: bool = Field(True, alias="critical-finding")
     collision: bool = True
+    gate: bool = True
     open_change: bool = Field(False, alias="open-change")
     dangling_reference: bool = Field(False, alias="dangling-reference")
 

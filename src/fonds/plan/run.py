@@ -21,6 +21,7 @@ INPUTS = (
     "links",
     "gaps",
     "drift",
+    "gates",
 )
 
 
@@ -29,7 +30,8 @@ def plan(project: Project, *, progress: Progress | None = None, force: bool = Fa
 
     A study is planned or held as a whole, over all archives that hold it; copies, rejected objects, index files and
     what isn't DICOM are excluded one by one. Counts are files planned, held and excluded, studies planned and held,
-    and studies by wave. Raises DefinitionInvalid when waves.yaml has mistakes, or compares what can't be compared.
+    studies by wave, and gates_closed (expectations that hold studies). Raises DefinitionInvalid when waves.yaml has
+    mistakes, or compares what can't be compared.
     """
     waves = load_all(project)
     path = project.find(project.settings.waves)
@@ -72,13 +74,16 @@ def plan(project: Project, *, progress: Progress | None = None, force: bool = Fa
                 "SELECT reason, count(DISTINCT study_uid) FROM answer WHERE state = 'held' AND reason <> 'unreadable' "
                 "GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
+            shut = connection.sql(sql.SHUT).fetchall()
         run.replace("plan", answer)
         for state in ("planned", "held", "excluded"):
             run.count(state, states.get(state, 0))
         run.count("studies_planned", sum(taken.values()))
         run.count("studies_held", sum(count for _, count in held))
+        run.count("gates_closed", len(shut))
         for wave in waves.waves:
             run.count(f"wave_{wave.name}", taken.get(wave.name, 0))
         advice = {reason: text for reason, _, text in sql.REASONS}
+        run.left += [f"gate closed: {subject}; studies that wait: {count}" for subject, count in shut]
         run.left += [f"studies held for {reason}: {count}; {advice[reason]}" for reason, count in held]
     return run.result()

@@ -65,4 +65,10 @@ SELECT study_key, reason, list_sort(list(DISTINCT subject)) AS subjects FROM (
     UNION ALL
     SELECT f.study_key, 'dangling-reference', coalesce(l.to_sop_uid, l.to_series_uid, l.to_study_uid, l.to_frame_of_reference_uid)
     FROM links l JOIN files f USING (source, location) WHERE l.state = 'dangling'
+    UNION ALL
+    -- an expectation that fails says so of the whole source; wherever a part of a study lies there, the study waits
+    SELECT f.study_key, 'gate', concat(g.check_id, ' ', g.name, ' in suite ', g.suite, ': ', g.unexpected, ' of ', g.evaluated,
+        ' rows of ', g.source, ' fail')
+    FROM gates g JOIN (SELECT DISTINCT source, study_key FROM files WHERE kind = 'instance') f USING (source)
+    WHERE g.stops = 'wave' AND NOT g.success
 ) WHERE study_key IS NOT NULL GROUP BY study_key, reason
