@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import polars as pl
 
 from fonds.catalog import schema
@@ -40,7 +43,7 @@ def page(project: Project) -> str:
         if words:
             listed = ", ".join(f"`{word}`" for word in words)
             parts.append(f"\nand one raw text column for each keyword of `rules/base/attributes.yaml`:\n{listed}.\n")
-    return "".join([*parts, "\n## Views\n\n| view | columns |\n|---|---|\n", *_views(project)])
+    return "".join([*parts, "\n## Views\n\n| view | columns | meaning |\n|---|---|---|\n", *_views(project)])
 
 
 def _views(project: Project) -> list[str]:
@@ -51,10 +54,23 @@ def _views(project: Project) -> list[str]:
     with Catalog(project).connect() as connection:
         rows = connection.sql(query).fetchall()
     lines = []
+    said = _comments()
     for name, columns in rows:
         if name not in schema.NAMES:
-            lines.append(f"| `{name}` | {'as `instances`, effective values' if name == 'effective' else columns} |\n")
+            told = "as `instances`" if name == "effective" else columns
+            lines.append(f"| `{name}` | {told} | {said.get(name, '')} |\n".replace("|  |", "| |"))
     return lines
+
+
+def _comments() -> dict[str, str]:
+    """What the SQL says above each view, but for the first comment of a file, which is about the file."""
+    found = {"effective": "`instances` with approved changes applied", "sources": "what fonds.yaml says of each source"}
+    for path in sorted((Path(schema.__file__).parent / "sql").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        # a comment stands behind the end of the statement before it
+        for block, name in re.findall(r"(?<=;\n)((?:-- .*\n)+)CREATE OR REPLACE VIEW (\w+)", text):
+            found[name] = " ".join(line.removeprefix("-- ") for line in block.splitlines())
+    return found
 
 
 def _kind(kind: pl.DataType) -> str:

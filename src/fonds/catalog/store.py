@@ -125,7 +125,8 @@ class Catalog:
             "WHERE source IS NOT NULL"
         )
         statements.append(self._effective_view("effective", over="instances"))
-        for path in sorted((Path(__file__).parent / "sql").glob("*.sql")):
+        # the roll-ups first: the others stand on them
+        for path in sorted((Path(__file__).parent / "sql").glob("*.sql"), key=lambda one: (one.stem != "views", one)):
             statements += [part for part in path.read_text(encoding="utf-8").split(";\n") if part.strip()]
         return statements
 
