@@ -130,6 +130,7 @@ _REGIONS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 _WHOLE = r"whole ?body|ganzkorper|ganzkoerper|total body|polytrauma|skelet"
+_DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription", "RequestedProcedureDescription")
 _PLAIN_TEXT = "lower(strip_accents(text))"
 # what looks like a side and is none: objects of radiotherapy, reporting systems
 _NO_SIDE = r"\brt[ _-]?(plan|dose|struct|image|sim|ct|mr)[a-z]*|\b[a-z]+-?rads\b"
@@ -210,22 +211,31 @@ def _uids() -> dict[str, Template]:
 
 
 def _words() -> dict[str, Template]:
-    terms = " ".join(f"WHEN {_is_word('part', names)} THEN true" for _, names, _ in _REGIONS)
-    said = " OR ".join(
+    # a part of one region or more: none of them may be named
+    known = " OR ".join(_is_word("part", names) for _, names, _ in _REGIONS)
+    named = " OR ".join(
         f"({_is_word('part', names)} AND regexp_matches({_PLAIN_TEXT}, {literal(words)}))"
         for _, names, words in _REGIONS
     )
+    said = f"WHEN {known} THEN NOT ({named})"
     anything = literal("|".join(words for _, _, words in _REGIONS))
     return {
-        "texts": Template(
+        "series_words": Template(
             (),
-            "concat_ws(' ', SeriesDescription, ProtocolName, StudyDescription, RequestedProcedureDescription)",
-            "series and study description, protocol and requested procedure as one text",
+            f"concat_ws(' ', {_first_and_last(*_DESCRIPTIONS[:2])})",
+            "series description and protocol of the group as one text",
+            groups=True,
+        ),
+        "all_words": Template(
+            (),
+            f"concat_ws(' ', {_first_and_last(*_DESCRIPTIONS)})",
+            "the same with study description and requested procedure",
+            groups=True,
         ),
         "names_other_region": Template(
             ("part", "text"),
-            f"CASE {terms} ELSE false END AND regexp_matches({_PLAIN_TEXT}, {anything}) "
-            f"AND NOT ({said}) AND NOT regexp_matches({_PLAIN_TEXT}, {literal(_WHOLE)})",
+            f"CASE WHEN NOT regexp_matches({_PLAIN_TEXT}, {anything}) THEN false "
+            f"WHEN regexp_matches({_PLAIN_TEXT}, {literal(_WHOLE)}) THEN false {said} ELSE false END",
             "whether the text (German or English) names regions of the body, and none the body part belongs to",
         ),
         "sides_in": Template(
@@ -272,6 +282,10 @@ _STEPS = f"list_transform({_SORTED}[2:], lambda v, n: round(v - {_SORTED}[n], 3)
 
 def _among(values: Iterable[str]) -> str:
     return "(" + ", ".join(literal(value) for value in sorted(values)) + ")"
+
+
+def _first_and_last(*columns: str) -> str:
+    return ", ".join(f"min({column}), max({column})" for column in columns)
 
 
 def _is_word(column: str, words: str) -> str:
