@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from fonds.catalog.store import Catalog
 from fonds.operations import decisions
@@ -38,7 +39,7 @@ class Reader:
             cursor = self._connection.cursor()
         with cursor:
             standing = [decisions.standing(self.project, kind) for kind in decisions.VERDICTS]
-            cursor.register("standing", standing[0].vstack(standing[1]).vstack(standing[2]).to_arrow())
+            cursor.register("standing", pl.concat(standing).to_arrow())
             yield cursor
 
     def _published(self) -> Any:

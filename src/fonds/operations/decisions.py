@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
@@ -14,8 +15,17 @@ from fonds.project.settings import Project
 
 VERDICTS = {
     "pair": ("link", "not_same"),
-    "change": ("approve", "reject"),
+    "change": ("approve", "reject", "choose"),
     "duplicate": ("keep", "drop-copy", "separate"),
+    "mapping": ("map", "none"),
+}
+# what tells two subjects of a kind apart beside subject_a; subject_b when nothing is said
+_OTHER_SUBJECT: dict[str, list[pl.Expr]] = {
+    "change": [],
+    "mapping": [
+        pl.col("subject_b").str.json_path_match("$.spelling").alias("spelling"),
+        pl.col("subject_b").str.json_path_match("$.modalities").alias("modalities"),
+    ],
 }
 SCHEMA = {
     "decision_id": pl.Int64(),
@@ -38,6 +48,10 @@ def record(project: Project, kind: str, a: str, b: str, *, verdict: str, who: st
         raise DecisionRefused("a decision needs the name of who decides")
     if kind == "pair":
         a, b = sorted((a, b))
+    if kind == "mapping":
+        b = _mapping(b)
+    if verdict == "choose" and not b.strip():
+        raise DecisionRefused("to choose needs the value that is chosen")
     with session(project) as opened:
         row = Decision(kind=kind, subject_a=a, subject_b=b, verdict=verdict, who=who, at=now(), comment=comment)
         opened.add(row)
@@ -81,11 +95,27 @@ def all_decisions(project: Project) -> pl.DataFrame:
 
 
 def standing(project: Project, kind: str) -> pl.DataFrame:
-    """The latest decision on each subject that was not undone (columns of SCHEMA)."""
+    """The latest decision on each subject that was not undone (columns of SCHEMA).
+
+    A subject is a pair, a group's member, a change or rule whatever was chosen for it, or a rule's spelling in studies
+    of the same modalities whatever it was mapped to.
+    """
     decided = all_decisions(project).filter(pl.col("kind") == kind)
     undone = decided.get_column("undoes").drop_nulls()
     return (
         decided.filter(pl.col("undoes").is_null() & ~pl.col("decision_id").is_in(undone.to_list()))
         .sort("decision_id")
-        .unique(["subject_a", "subject_b"], keep="last", maintain_order=True)
+        .unique(["subject_a", *_OTHER_SUBJECT.get(kind, [pl.col("subject_b")])], keep="last", maintain_order=True)
     )
+
+
+def _mapping(text: str) -> str:
+    """The spelling, the code it means and the modalities of its studies, written one way; raises DecisionRefused."""
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError:
+        given = None
+    known = {"spelling", "value", "modalities"}
+    if not isinstance(given, dict) or not given.get("spelling") or not given.keys() <= known:
+        raise DecisionRefused('a mapping is of {"spelling": folded text, "value": code, "modalities": of the studies}')
+    return json.dumps({"value": None, "modalities": ""} | given, ensure_ascii=False, sort_keys=True)
