@@ -71,14 +71,15 @@ class Folding:
         self._kinds = {plain(word): frozenset(named) for word, named in file.modalities.items()}
         self._ignored = frozenset(plain(word) for word in file.ignore)
         phrases: dict[str, str] = {}
-        for table in (file.words, CONTRAST, {f"side:{side}": names for side, names in SIDES.items()}):
-            for word, others in table.items():
-                target = word if word.startswith("side:") else plain(word)
-                for other in others:
-                    phrases.setdefault(plain(other), target)
-        # a word of the dictionary that isn't itself an abbreviation stays what it is
+        for word, others in file.words.items():
+            for other in others:
+                phrases.setdefault(plain(other), plain(word))
         for word in (*map(plain, file.words), *self._kinds):
             phrases.pop(word, None)
+        # no dictionary takes a side or contrast away from a text; of one or two letters it may say what they mean here
+        for table in (CONTRAST, {f"side:{side}": names for side, names in SIDES.items()}):
+            for word, others in table.items():
+                phrases |= {plain(one): word for one in others if len(one) > 2 or plain(one) not in phrases}
         self._phrases = phrases
         self._known = {*phrases, *map(plain, file.words), *self._kinds}
         self._longest = max((len(one.split()) for one in phrases), default=1)
