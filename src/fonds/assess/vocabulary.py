@@ -124,7 +124,7 @@ LEVELS: dict[str, Level] = {
                 ("source", _uid("StudyInstanceUID")),
                 ("nullif(trim(StudyInstanceUID), '')",),
                 ("nullif(trim(SOPInstanceUID), '')",),
-                ("CASE WHEN pixel_length >= 4096 THEN digest_pixels END",),
+                ("CASE WHEN pixel_length >= 64 THEN digest_pixels END",),
                 ("plain_id(PatientID)",),
                 ("nullif(trim(AccessionNumber), '')",),
             ),
