@@ -46,7 +46,9 @@ def test_a_scaffolded_project_loads_and_its_site_pack_acts_last(tmp_path: Path) 
     )
     assert load_all(load_project(tmp_path / "p"))["site"].rules == ()
     site_pack(tmp_path / "p", "site", a_map("Modality", "XX", "scan"), extends="[base@1]")
-    assert pipelines(load_project(tmp_path / "p")).rules["rad"][-1].rule.id == "site.one"
+    acting = [placed.rule for placed in pipelines(load_project(tmp_path / "p")).rules["rad"]]
+    assert [rule.id for rule in acting if not rule.late][-1] == "site.one"
+    assert all(rule.late for rule in acting[[rule.id for rule in acting].index("site.one") + 1 :])
 
 
 def test_an_example_that_does_not_hold_is_a_mistake_with_its_line(make: Any, tmp_path: Path) -> None:

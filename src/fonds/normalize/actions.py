@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
 
 import sqlglot
 from sqlglot import exp
 
 from fonds.catalog.store import literal
+from fonds.normalize.basis import Action, At, Column
 from fonds.normalize.definition import TEMPLATES, Placed
-from fonds.normalize.rules import Date, Fill, Map, Regex, Rule, SplitName, Time, Trim
+from fonds.normalize.lookup_model import Lookup
+from fonds.normalize.rules import Fill, Map, Regex, Rule, SplitName, Trim
 from fonds.project.expressions import expand
 from fonds.project.expressions import sql as sql_of
-
-Column = Callable[[str], str]
 
 _WORD = r"[\p{L}\p{M}.'’-]*\p{L}[\p{L}\p{M}.'’-]*"
 NAME_FORMS = {
@@ -22,25 +21,25 @@ NAME_FORMS = {
     "comma": (r"(?s)^ *([^=^,]*[^=^, ]) *, *([^=^, ](?:[^=^,]*[^=^, ])?) *(=.*)?$", r"\1^\2\3"),
     "two-words": (rf"(?s)^({_WORD}) ({_WORD})(=.*)?$", r"\1^\2\3"),
 }
-# form of a written date, and where year, month and day begin in it
-DATE_FORMS = {
-    "iso": (r"^\d{4}(?:\.\d\d\.|-\d\d-|/\d\d/)\d\d$", 1, 6, 9),
-    "us": (r"^(?:\d\d/\d\d/|\d\d-\d\d-|\d\d\.\d\d\.)\d{4}$", 7, 1, 4),
-    "european": (r"^(?:\d\d/\d\d/|\d\d-\d\d-|\d\d\.\d\d\.)\d{4}$", 7, 4, 1),
-}
-TIME_FORM = r"^(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d{1,6})?)?$"
 
 
-def expression(placed: Placed, value: str, column: Column) -> str:
+def expression(placed: Placed, word: str, value: str, column: Column) -> str:
     """The attribute after the rule, as SQL over `value` (SQL of the attribute before) and other columns."""
-    after = _action(placed, value, column)
+    after = _action(placed, word, value, column)
     where = _scope(placed, column)
     return f"CASE WHEN {where} THEN {after} ELSE {value} END" if where else after
 
 
-def candidates(placed: Placed, value: str, column: Column) -> str | None:
+def candidates(placed: Placed, word: str, value: str, column: Column) -> str | None:
     """JSON list of {value, score, why} to choose from beside the value an action made; None: it knows one way only."""
-    return None
+    rule: Rule = placed.rule
+    return rule.choices(At(word, value, column, placed.table_key)) if isinstance(rule, Action) else None
+
+
+def doubts(placed: Placed, word: str, value: str, column: Column) -> str | None:
+    """SQL of {waits, score} where an action is surer of some values than of others; None: the rule says it for all."""
+    rule: Rule = placed.rule
+    return rule.doubts(At(word, value, column, placed.table_key)) if isinstance(rule, Lookup) else None
 
 
 def _scope(placed: Placed, column: Column) -> str:
@@ -60,7 +59,7 @@ def _scope(placed: Placed, column: Column) -> str:
     return " AND ".join(parts)
 
 
-def _action(placed: Placed, value: str, column: Column) -> str:
+def _action(placed: Placed, word: str, value: str, column: Column) -> str:
     rule: Rule = placed.rule
     match rule:
         case Map():
@@ -69,11 +68,6 @@ def _action(placed: Placed, value: str, column: Column) -> str:
             made = f"coalesce(({found}), {value})"
         case Trim():
             made = f"trim({value if rule.what == 'ends' else _components(value)}, ' ')"
-        case Date():
-            made = _date(rule, value, column)
-        case Time():
-            written = f"regexp_matches({value}, {literal(TIME_FORM)})"
-            made = f"CASE WHEN {written} THEN replace({value}, ':', '') ELSE {value} END"
         case SplitName():
             pattern, replace = NAME_FORMS[rule.form]
             made = f"regexp_replace({value}, {literal(pattern)}, {literal(replace)})"
@@ -81,6 +75,8 @@ def _action(placed: Placed, value: str, column: Column) -> str:
             filling = literal(rule.value) if rule.value is not None else f"nullif({column(str(rule.setting))}, '')"
             empty = f"coalesce(trim({value}, ' '), '') = ''"
             made = f"CASE WHEN {empty} THEN coalesce({filling}, {value}) ELSE {value} END"
+        case Action():
+            made = rule.sql(At(word, value, column, placed.table_key))
         case Regex():
             made = _each(rule, value) if rule.each else _replaced(rule, value)
     return made
@@ -94,18 +90,6 @@ def _components(name: str) -> str:
 def _each(rule: Regex, value: str) -> str:
     parts = f"list_transform(string_split({value}, '\\'), lambda part: {_replaced(rule, 'part')})"
     return f"array_to_string({parts}, '\\')"
-
-
-def _date(rule: Date, value: str, column: Column) -> str:
-    def form(name: str) -> str:
-        pattern, year, month, day = DATE_FORMS[name]
-        parts = f"substr({value}, {year}, 4) || substr({value}, {month}, 2) || substr({value}, {day}, 2)"
-        used = f" AND {column('date_order')} = {literal(name)}" if rule.order == "source" and name != "iso" else ""
-        return f"WHEN regexp_matches({value}, {literal(pattern)}){used} THEN {parts}"
-
-    names = DATE_FORMS if rule.order == "source" else dict.fromkeys(("iso", rule.order))
-    digits = f"CASE {' '.join(form(name) for name in names)} END"
-    return f"CASE WHEN try_strptime({digits}, '%Y%m%d') IS NOT NULL THEN {digits} ELSE {value} END"
 
 
 def _replaced(rule: Regex, value: str) -> str:

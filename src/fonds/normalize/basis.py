@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
 import duckdb
 from pydantic import Field, StringConstraints, model_validator
 
+from fonds.catalog.store import literal
 from fonds.project.definitions import Definition
 from fonds.project.expressions import MAX_LENGTH
 from fonds.project.settings import Department
+
+Column = Callable[[str], str]
 
 LONGEST_VALUE = 1024
 LONGEST_PATTERN = 400
@@ -64,6 +69,7 @@ class BaseRule(Definition):
     reason: Literal["COERCE", "CORRECT"] = Field("CORRECT", description="PS3.3 C.12.1.1.9")
     confidence: float = Field(1.0, gt=0, le=1)
     needs: Literal["none", "steward"] = Field("none", description="steward: proposed until a person approves it")
+    late: bool = Field(False, description="acts after all rules of all packs: for one that looks at what these correct")
     examples: tuple[Example, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -82,6 +88,48 @@ class BaseRule(Definition):
     def fills_or_empties(self) -> bool:
         """Whether the action can make an absent or empty value full, or a full one empty."""
         return False
+
+
+@dataclass(frozen=True)
+class At:
+    """Where an action is compiled: the attribute, SQL of its value and of other columns, the name of its table."""
+
+    word: str
+    value: str
+    column: Column
+    key: str
+
+
+class Action(BaseRule):
+    """A rule that knows its own SQL."""
+
+    def sql(self, at: At) -> str:
+        """The value after the action as DuckDB SQL; NULL where it leaves the value alone is not allowed."""
+        raise NotImplementedError
+
+    def choices(self, at: At) -> str | None:
+        """SQL of a JSON list of {value, score, why} to choose from; None: the action knows one way only."""
+        return None
+
+
+class StewardAction(Action):
+    """An action whose answer is a guess: a rule that has it must need a steward."""
+
+    @model_validator(mode="after")
+    def _asks(self) -> StewardAction:
+        if self.needs != "steward":
+            raise ValueError("this action proposes only: write needs: steward")
+        return self
+
+
+def let(value: str, name: str, body: str) -> str:
+    """`body` with the value under a short name, computed once."""
+    return f"list_transform([{value}], lambda {name}: {body})[1]"
+
+
+def tabled(key: str, value: str) -> str:
+    """SQL of the term which the rule's table has for a value; NULL when it has none."""
+    return f"(SELECT t.term FROM spellings t WHERE t.rule = {literal(key)} AND t.spelling = lower(trim({value}, ' ')))"
 
 
 @cache

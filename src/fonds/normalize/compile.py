@@ -14,8 +14,12 @@ import polars as pl
 
 from fonds.catalog.store import literal, quote
 from fonds.dicom.tags import tag_path
-from fonds.normalize.actions import Column, candidates, expression
-from fonds.normalize.definition import NESTED, SETTINGS, Placed
+from fonds.normalize import charsets, lookup_sql
+from fonds.normalize.actions import candidates, doubts, expression
+from fonds.normalize.basis import Column
+from fonds.normalize.definition import MADE, NESTED, SETTINGS, Placed
+from fonds.normalize.lookup import Matcher
+from fonds.normalize.lookup_model import Lookup
 
 Steps = tuple[tuple[Placed, str], ...]
 
@@ -35,6 +39,8 @@ def queries(pipelines: dict[str, tuple[Placed, ...]], drifting: frozenset[str] =
     `drifting` are the attributes where an index may have the first word (view `told`).
     """
     found = chains(pipelines, drifting)
+    # Modality comes first: what a study consists of is asked of the corrected values
+    found = sorted(found, key=lambda one: one[0] != "Modality")
     return [Query(word, tuple(names), _query(word, steps, names, drifting)) for word, steps, names in found]
 
 
@@ -67,26 +73,28 @@ def layered(attribute: str, steps: Steps, spoken: str | None = None) -> tuple[li
     layers: list[str] = []
     traced: list[tuple[Placed, str]] = []
     choices: list[tuple[str, str]] = []
+    doubtful: dict[str, str] = {}
     for number, (placed, word) in enumerate(steps, start=1):
         before = quote(f"{word}:{current[word]}")
         after = quote(f"{word}:{current[word] + 1}")
-        made = expression(placed, before, _columns(current))
-        choice = candidates(placed, before, _columns(current)) if word == attribute else None
+        made = expression(placed, word, before, _columns(current))
+        choice = candidates(placed, word, before, _columns(current)) if word == attribute else None
+        doubt = doubts(placed, word, before, _columns(current)) if word == attribute else None
         beside = f", {choice} AS {quote(f'choice:{number}')}" if choice is not None else ""
+        beside += f", {doubt} AS {quote(f'doubt:{number}')}" if doubt is not None else ""
         layers.append(f"layer{number} AS (SELECT *, {made} AS {after}{beside} FROM layer{number - 1})")
         current[word] += 1
         if word == attribute:
             traced.append((placed, f"{after} IS DISTINCT FROM {before}"))
             choices += [(traced[-1][1], quote(f"choice:{number}"))] if choice is not None else []
+            doubtful |= {traced[-1][1]: quote(f"doubt:{number}")} if doubt is not None else {}
     ends = {word: quote(f"{word}:{number}") for word, number in current.items()}
-    return layers, ends, f"{_trace(traced, spoken)}, {_choice(choices)} AS candidates"
+    return layers, ends, f"{_trace(traced, spoken, doubtful)}, {_choice(choices)} AS candidates"
 
 
 def raw(attribute: str) -> str:
     """The column of `instances` an attribute's raw value stands in, as SQL."""
-    if attribute in NESTED:
-        return f"nullif(trim({quote(NESTED[attribute])}, ' '), '')"
-    return quote(attribute)
+    return NESTED.get(attribute) or MADE.get(attribute) or quote(attribute)
 
 
 def _steps(attribute: str, rules: tuple[Placed, ...]) -> Steps:
@@ -142,7 +150,7 @@ def _columns(current: dict[str, int]) -> Column:
     return column
 
 
-def _trace(steps: list[tuple[Placed, str]], spoken: str | None) -> str:
+def _trace(steps: list[tuple[Placed, str]], spoken: str | None, doubtful: dict[str, str]) -> str:
     """What the rules that took part say of a changed value: their ids in order, the last one's pack, the least sure.
 
     `spoken` comes before them all: a column with the rule, pack, reason and needs of an index's word, or NULL.
@@ -161,7 +169,15 @@ def _trace(steps: list[tuple[Placed, str]], spoken: str | None) -> str:
 
     earlier = [str(before("rule"))] if spoken is not None else []
     ids = ", ".join([*earlier, *(f"CASE WHEN {took} THEN {literal(placed.rule.id)} END" for placed, took in steps)])
-    sure = ", ".join(["1.0", *(f"CASE WHEN {took} THEN {p.rule.confidence!r} ELSE 1.0 END" for p, took in steps)])
+    scores = {took: f"least({p.rule.confidence!r}, {doubtful[took]}.score)" for p, took in steps if took in doubtful}
+    sure = ", ".join(
+        [
+            "1.0",
+            *(f"CASE WHEN {took} THEN {scores.get(took, repr(p.rule.confidence))} ELSE 1.0 END" for p, took in steps),
+        ]
+    )
+    asked = " OR ".join(f"({took} AND {column}.waits)" for took, column in doubtful.items()) or "false"
+    by_rule = where(lambda p: p.rule.needs == "steward" and not isinstance(p.rule, Lookup), "needs", "steward")
     return (
         f"concat_ws(' > ', {ids}) AS rule, {last(lambda p: p.pack, 'pack')} AS pack, "
         f"{last(lambda p: p.pack_version, 'pack_version')} AS pack_version, "
@@ -169,7 +185,7 @@ def _trace(steps: list[tuple[Placed, str]], spoken: str | None) -> str:
         f"CASE WHEN {where(lambda p: p.rule.reason == 'COERCE', 'reason', 'COERCE')} "
         f"THEN 'COERCE' ELSE 'CORRECT' END AS reason, "
         f"least({sure})::DOUBLE AS confidence, "
-        f"CASE WHEN {where(lambda p: p.rule.needs == 'steward', 'needs', 'steward')} "
+        f"CASE WHEN {asked} OR {by_rule} "
         f"THEN 'steward' ELSE 'none' END AS needs"
     )
 
@@ -180,8 +196,15 @@ def _choice(choices: list[tuple[str, str]]) -> str:
     return f"CASE {whens} END" if whens else "NULL::VARCHAR"
 
 
-def load_tables(connection: duckdb.DuckDBPyConnection, rules: Iterable[Placed]) -> None:
-    """Put the tables of all rules into one temporary table `spellings`, folded as the expressions fold values."""
+def load_tables(
+    connection: duckdb.DuckDBPyConnection, rules: Iterable[Placed], decided: lookup_sql.Decided | None = None
+) -> dict[str, Matcher]:
+    """Put the tables of all rules into one temporary table `spellings`, folded as the expressions fold values.
+
+    Returns what looks descriptions up, for each rule that does, by the name of its table.
+    """
+    rules = tuple(rules)
+    charsets.functions(connection)
     rows = {
         (placed.table_key, spelling, term)
         for placed in rules
@@ -195,6 +218,8 @@ def load_tables(connection: duckdb.DuckDBPyConnection, rules: Iterable[Placed]) 
         "SELECT rule, lower(trim(spelling, ' ')) AS spelling, min(term) AS term FROM given_spellings GROUP BY ALL"
     )
     connection.unregister("given_spellings")
+    lookups = [(p.table_key, p.rule, p.dictionary) for p in rules if isinstance(p.rule, Lookup) and p.dictionary]
+    return lookup_sql.functions(connection, lookups, decided)
 
 
 def alone(placed: Placed, attribute: str) -> tuple[str, list[str]]:
@@ -202,4 +227,4 @@ def alone(placed: Placed, attribute: str) -> tuple[str, list[str]]:
     words = list(dict.fromkeys([attribute, *placed.reads()]))
     current = dict.fromkeys(words, 0)
     columns = [*(f"{word}:0" for word in words), *(f"setting:{name}" for name in SETTINGS), "source"]
-    return expression(placed, quote(f"{words[0]}:0"), _columns(current)), columns
+    return expression(placed, attribute, quote(f"{words[0]}:0"), _columns(current)), columns

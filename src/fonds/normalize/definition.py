@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar, cast
 
+from pydantic import BaseModel
 from sqlglot import exp
 
 from fonds.catalog import schema
 from fonds.dicom.private import PrivateAttribute
 from fonds.errors import ContentNotFound, DefinitionInvalid
 from fonds.normalize.basis import spelled
+from fonds.normalize.lookup import Dictionary
+from fonds.normalize.lookup_model import STUDY_MODALITIES, DictionaryFile, Lookup
+from fonds.normalize.names import NameSwap
 from fonds.normalize.rules import Map, PackFile, Rule, RuleFile, TableFile
 from fonds.project.definitions import content_hash, load_yaml
 from fonds.project.expressions import Template, Vocabulary, parse
@@ -22,8 +28,30 @@ SETTINGS = ("department", "issuer", "accession_issuer", "institution", "charset"
 # What it may read of an object besides the catalogued attributes
 OBJECT_COLUMNS = ("charset_used", "transfer_syntax", "read_status")
 TEMPLATES = {"empty": Template(("x",), "coalesce(trim(x), '') = ''", "absent, or nothing but spaces")}
-# An issuer inside a sequence: the catalog holds its entity in one column, a change names the sequence (PS3.3 C.7.2.3)
-NESTED = {"IssuerOfAccessionNumberSequence": "IssuerOfAccessionNumberEntityID"}
+# What the catalog holds of a sequence, as the text a change of it has. The issuer of an accession number is its entity
+# (PS3.3 C.7.2.3), of the other two a change has the JSON list of their items.
+NESTED = {
+    "IssuerOfAccessionNumberSequence": "nullif(trim(IssuerOfAccessionNumberEntityID, ' '), '')",
+    "IssuerOfPatientIDQualifiersSequence": "nullif('[{' || concat_ws(',', "
+    "'\"UniversalEntityID\":' || to_json(nullif(IssuerQualifiersEntityID, '')), "
+    "'\"UniversalEntityIDType\":' || to_json(nullif(IssuerQualifiersEntityType, ''))) || '}]', '[{}]')",
+    "OtherPatientIDsSequence": "nullif('[' || array_to_string(list_transform(OtherPatientIDsItems, lambda one: '{' || "
+    "concat_ws(',', '\"PatientID\":' || to_json(nullif(one.id, '')), "
+    "'\"IssuerOfPatientID\":' || to_json(nullif(one.issuer, '')), "
+    "'\"TypeOfPatientID\":' || to_json(nullif(one.type, ''))) || '}'), ',') || ']', '[]')",
+}
+# Columns a rule may read that are made from others: the bytes that don't decode, each with its attribute
+MADE = {
+    "doubtful_text": "array_to_string(list_transform(list_zip(doubtful, doubtful_bytes), "
+    "lambda one: one[1] || '=' || one[2]), ' ')",
+    "IssuerOfAccessionNumberEntityID": "IssuerOfAccessionNumberEntityID",
+    "IssuerQualifiersEntityID": "IssuerQualifiersEntityID",
+    "IssuerQualifiersEntityType": "IssuerQualifiersEntityType",
+    STUDY_MODALITIES: "(SELECT modalities FROM study_modalities "
+    "WHERE of_source = source AND of_study = StudyInstanceUID)",
+}
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -38,11 +66,17 @@ class Placed:
     line: int | None
     table: dict[str, str] | None = None
     condition: exp.Expression | None = None
+    dictionary: Dictionary | None = None
 
     @property
     def table_key(self) -> str:
         """Names the rule's table among those of all packs."""
         return f"{self.pack}:{self.rule.id}"
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """The rule as its pack has it now: what was tried once of this state needs no second trial."""
+        return self.pack_hash, self.rule.id
 
     def reads(self) -> tuple[str, ...]:
         """Attributes and columns other than its own that the rule looks at."""
@@ -111,7 +145,7 @@ def load_all(project: Project) -> dict[str, Pack]:
     packs: dict[str, Pack] = {}
     for name, folder in available(project).items():
         if name not in packs:
-            major = load_yaml(folder / "pack.yaml", PackFile).major
+            major = _loaded(folder / "pack.yaml", PackFile).major
             _load(project, f"{name}@{major}", folder / "pack.yaml", packs, ())
     for pack in packs.values():
         check(pack.rules)
@@ -148,29 +182,49 @@ def _load(project: Project, reference: str, named_in: Path, packs: dict[str, Pac
 
 def _read(project: Project, name: str, folder: Path) -> Pack:
     path = folder / "pack.yaml"
-    file = load_yaml(path, PackFile)
+    file = _loaded(path, PackFile)
     if file.name != name:
         raise DefinitionInvalid(str(path), [(1, f"the pack's name is '{file.name}' but its folder is '{name}'")])
     themes = [_inside(folder, part, path) for part in file.files]
-    read = [(theme, load_yaml(theme, RuleFile)) for theme in themes]
+    read = [(theme, _loaded(theme, RuleFile)) for theme in themes]
     tables: dict[Path, dict[str, str]] = {}
     for theme, content in read:
         for rule in content.rules:
-            if isinstance(rule, Map) and isinstance(rule.table, str):
+            if isinstance(rule, Map | NameSwap) and isinstance(rule.table, str):
                 table = _inside(folder, rule.table, theme)
-                tables.setdefault(table, spelled(load_yaml(table, TableFile).terms))
-    paths = (path, *themes, *tables)
+                tables.setdefault(table, spelled(_loaded(table, TableFile).terms))
+    dictionaries = {
+        found: Dictionary(_loaded(found, DictionaryFile), found)
+        for theme, content in read
+        for rule in content.rules
+        if isinstance(rule, Lookup) and (found := _inside(folder, rule.dictionary, theme))
+    }
+    paths = (path, *themes, *tables, *dictionaries)
     digest = content_hash(*paths)
     placed = []
     for theme, content in read:
         for rule in content.rules:
             table_of = None
-            if isinstance(rule, Map):
+            if isinstance(rule, Map | NameSwap):
                 table_of = tables[_inside(folder, rule.table, theme)] if isinstance(rule.table, str) else None
                 table_of = table_of if table_of is not None else spelled(rule.table)  # type: ignore[arg-type]
-            placed.append(Placed(rule, name, file.version, digest, theme, _line(theme, rule.id), table_of))
+            procedures = dictionaries[folder / rule.dictionary] if isinstance(rule, Lookup) else None
+            table_of = procedures.meanings() if procedures is not None else table_of
+            line = _line(theme, rule.id)
+            placed.append(Placed(rule, name, file.version, digest, theme, line, table_of, dictionary=procedures))
     placed = _known(project, placed)
     return Pack(file, folder, tuple(placed), paths)
+
+
+def _loaded(path: Path, model: type[M]) -> M:
+    """The file's model; read once for each state of the file, since the tables of a pack take a second to parse."""
+    state = path.stat() if path.is_file() else None
+    return cast("M", _read_once(path, model, state.st_mtime_ns if state else 0, state.st_size if state else 0))
+
+
+@lru_cache(maxsize=256)
+def _read_once(path: Path, model: type[BaseModel], _mtime_ns: int, _size: int) -> BaseModel:
+    return load_yaml(path, model)
 
 
 def _inside(folder: Path, name: str, named_in: Path) -> Path:
@@ -193,7 +247,7 @@ def _known(project: Project, rules: list[Placed]) -> list[Placed]:
     """The rules with their conditions read; every attribute one names must be catalogued, every id be its own."""
     keywords = set(schema.attributes(project))
     changeable = keywords | set(NESTED)
-    readable = frozenset({*changeable, *NESTED.values(), *OBJECT_COLUMNS, *SETTINGS, "source"})
+    readable = frozenset({*changeable, *MADE, *OBJECT_COLUMNS, *SETTINGS, "source"})
     vocabulary = Vocabulary("an object and its source", readable, templates=TEMPLATES)
     mistakes: dict[Path, list[tuple[int | None, str]]] = {}
     ids: dict[str, Placed] = {}

@@ -11,6 +11,13 @@ from fonds.normalize.definition import Pack, Placed, load, ordered, settings_fil
 from fonds.normalize.rules import Map, Rule
 from fonds.project.settings import Project
 
+# What a person wrote as it came to mind; and what it must not decide alone: the side and the part of the body
+FREE_TEXT = (
+    *("StudyDescription", "SeriesDescription", "ProtocolName", "PerformedProcedureStepDescription", "PatientComments"),
+    *("RequestedProcedureDescription", "ContentLabel", "DocumentTitle"),
+)
+GUARDED = ("Laterality", "ImageLaterality", "BodyPartExamined")
+
 
 class Ordered(NamedTuple):
     """The rules of each source in the order in which they act, and all files of the packs in use."""
@@ -32,8 +39,10 @@ def pipelines(project: Project, read: dict[str, Pack] | None = None) -> Ordered:
         packs = ordered(loaded, references)
         _ids_differ(packs)
         _conflicts(packs, references)
-        orders[references] = tuple(rule for pack in packs.values() for rule in pack.rules)
+        acting = [rule for pack in packs.values() for rule in pack.rules]
+        orders[references] = tuple(sorted(acting, key=lambda placed: placed.rule.late))
         _order_dependence(orders[references])
+        _from_free_text(orders[references])
     paths = tuple(path for pack in loaded.values() for path in pack.paths)
     return Ordered({name: orders[source.packs] for name, source in project.sources.items()}, paths)
 
@@ -104,6 +113,20 @@ def _order_dependence(rules: tuple[Placed, ...]) -> None:
                     f"rule {placed.rule.id} looks at {read[0]}, which the later rule {later.rule.id} changes: "
                     f"put {placed.rule.id} after it",
                 )
+
+
+def _from_free_text(rules: tuple[Placed, ...]) -> None:
+    """Side and body part never come from free text unless a person looks, not by way of another attribute either."""
+    told = set(FREE_TEXT)
+    for placed in rules:
+        heard = [word for word in placed.reads() if word in told] if placed.rule.needs != "steward" else []
+        if guarded := [word for word in placed.rule.attributes if heard and word in GUARDED]:
+            _refuse(
+                placed,
+                f"rule {placed.rule.id} changes {guarded[0]} by what {heard[0]} says, which is free text or comes from "
+                f"it: write needs: steward",
+            )
+        told |= set(placed.rule.attributes) if heard else set()
 
 
 def _bears(placed: Placed, word: str, later: Placed) -> bool:

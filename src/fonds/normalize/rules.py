@@ -10,7 +10,6 @@ from fonds.normalize.basis import (
     LONGEST_PATTERN,
     LONGEST_VALUE,
     BaseRule,
-    DateOrder,
     FileName,
     Name,
     PackReference,
@@ -20,6 +19,12 @@ from fonds.normalize.basis import (
     checked_pattern,
     checked_table,
 )
+from fonds.normalize.charsets import CharsetCandidates, Misread
+from fonds.normalize.codes import Code, Uid
+from fonds.normalize.identifiers import IssuerQualifiers, IssuerSplit, OtherIds, Zeros
+from fonds.normalize.lookup_model import Lookup
+from fonds.normalize.moments import Date, DateTime, ShortDate, Time
+from fonds.normalize.names import Flag, NameCase, NameComponents, NameGroups, NameSwap, NameTitles
 from fonds.project.definitions import Definition
 
 
@@ -42,19 +47,6 @@ class Trim(BaseRule):
 
     action: Literal["trim"]
     what: Literal["ends", "components"] = "ends"
-
-
-class Date(BaseRule):
-    """A date written with separators becomes YYYYMMDD, when it is a calendar date."""
-
-    action: Literal["date"]
-    order: DateOrder = Field("source", description="order of the parts; `source` takes date_order from fonds.yaml")
-
-
-class Time(BaseRule):
-    """A time written with colons becomes HHMM or HHMMSS[.F], when it is a time of day."""
-
-    action: Literal["time"]
 
 
 class SplitName(BaseRule):
@@ -116,7 +108,33 @@ class Regex(BaseRule):
         return any(one.replace == "" for one in self.replacements)
 
 
-Rule = Annotated[Map | Trim | Date | Time | SplitName | Fill | Regex, Field(discriminator="action")]
+Rule = Annotated[
+    Map
+    | Lookup
+    | Trim
+    | Fill
+    | Regex
+    | Code
+    | Flag
+    | SplitName
+    | NameTitles
+    | NameSwap
+    | NameCase
+    | NameGroups
+    | NameComponents
+    | Date
+    | ShortDate
+    | Time
+    | DateTime
+    | IssuerSplit
+    | Zeros
+    | OtherIds
+    | IssuerQualifiers
+    | CharsetCandidates
+    | Misread
+    | Uid,
+    Field(discriminator="action"),
+]
 
 
 class RuleFile(Definition):

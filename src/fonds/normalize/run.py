@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
-from fonds.normalize import drift, twice
+from fonds.normalize import drift, lookup_sql, twice
 from fonds.normalize.compile import load_tables, queries
 from fonds.normalize.examples import check
 from fonds.normalize.order import Ordered, pipelines
@@ -31,10 +31,14 @@ WITH identified AS (
         bool_and(coalesce(d.verdict = 'approve', false)) FILTER (r.one IN (SELECT id FROM stewards)) AS approved
     FROM rules r LEFT JOIN decided d ON d.subject = r.one GROUP BY rule
 )
-SELECT i.change_id, i.source, i.location, i.study_uid, i.attribute, i.path, i.before, i.after, i.rule, i.pack,
+SELECT i.change_id, i.source, i.location, i.study_uid, i.attribute, i.path, i.before,
+    if(d.verdict = 'choose' AND d.chosen <> i.before, d.chosen, i.after) AS after, i.rule, i.pack,
     i.pack_version, i.pack_hash, i.reason, i.confidence, i.needs,
-    CASE WHEN d.verdict = 'approve' THEN 'approved' WHEN d.verdict = 'reject' THEN 'rejected'
-        WHEN b.rejected THEN 'rejected' WHEN i.needs = 'none' OR b.approved THEN 'approved' ELSE 'proposed'
+    CASE WHEN d.verdict = 'choose' THEN if(d.chosen = i.before, 'rejected', 'approved')
+        WHEN d.verdict = 'approve' THEN 'approved' WHEN d.verdict = 'reject' THEN 'rejected'
+        WHEN b.rejected THEN 'rejected' WHEN i.needs = 'none' THEN 'approved'
+        -- which procedure a spelling means is decided one by one, never with the rule
+        WHEN b.approved AND json_extract_string(i.candidates, '$[0].spelling') IS NULL THEN 'approved' ELSE 'proposed'
     END AS state, i.candidates
 FROM identified i JOIN by_rule b USING (rule) LEFT JOIN decided d ON d.subject = i.change_id
 """
@@ -66,8 +70,9 @@ def normalize(project: Project, *, progress: Progress | None = None, force: bool
         check(rules.values())
         twice.check(ordered.rules)
         with run.catalog.connect() as connection:
-            load_tables(connection, rules.values())
+            lookups = load_tables(connection, rules.values(), lookup_sql.decided(project))
             connection.execute(FOUND)
+            connection.execute(lookup_sql.MODALITIES)
             drift.collect(connection)
             stewards = [placed.rule.id for placed in rules.values() if placed.rule.needs == "steward"]
             stewards += drift.stewards(connection)
@@ -83,6 +88,8 @@ def normalize(project: Project, *, progress: Progress | None = None, force: bool
         for state, count in changes.group_by("state").len().sort("state").iter_rows():
             run.count(state, count)
         run.count("objects", changes.select("source", "location").n_unique())
+        for name, matcher in lookups.items():
+            run.count(f"texts unmapped by {name.partition(':')[2]}", len(matcher.unmapped))
         waiting = changes.filter(pl.col("state") == "proposed")
         if waiting.height:
             ids = ", ".join(waiting.get_column("rule").unique().sort())
@@ -106,7 +113,9 @@ def _kept(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def _judged(project: Project, connection: duckdb.DuckDBPyConnection, stewards: list[str]) -> pl.DataFrame:
     """The proposals with identifier and state: a decision on the change itself goes before one on its rules."""
-    decided = decisions.standing(project, "change").select(pl.col("subject_a").alias("subject"), "verdict")
+    decided = decisions.standing(project, "change").select(
+        pl.col("subject_a").alias("subject"), "verdict", pl.col("subject_b").alias("chosen")
+    )
     connection.register("decided", decided.to_arrow())
     connection.register("stewards", pl.DataFrame({"id": stewards}, schema={"id": pl.String()}).to_arrow())
     return connection.sql(JUDGED).pl()
