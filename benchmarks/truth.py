@@ -19,12 +19,13 @@ from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 
-from fonds.catalog.store import Catalog
+from fonds.catalog.store import Catalog, literal
 from fonds.crawl import crawl
 from fonds.match.evaluate import measures
 from fonds.project.folders import shipped
 from fonds.project.settings import Project, load
 from fonds.samples import SOURCES, database, generate
+from fonds.samples.truth import JUDGED
 
 STAGES = ("crawl", "assess", "normalize", "match", "deduplicate", "link", "plan")
 SMALL = shipped() / "data_samples" / "small"
@@ -90,7 +91,8 @@ def _report(connection: duckdb.DuckDBPyConnection, differences: bool) -> None:
         connection,
         "findings",
         expected="SELECT DISTINCT check_id, source, entity FROM truth_findings",
-        found="SELECT DISTINCT check_id, source, entity FROM findings",
+        found="SELECT DISTINCT check_id, source, entity FROM findings "
+        f"WHERE check_id IN ({', '.join(map(literal, sorted(JUDGED)))})",
     )
     checks = _table(console, connection, "findings", "check_id", "Findings by check", differences)
     hit, expected, found = (checks[name].sum() for name in ("hit", "expected", "found"))

@@ -23,6 +23,8 @@ CHECKS = {
     *(f"SE-{number:02d}" for number in (1, 2, 3, 4, 6, 8, 10, 18)),
     *(f"PT-{number:02d}" for number in (1, 2, 5, 6, 8, 9, 10, 13, 14, 15, 16, 17, 20, 21, 23, 27)),
     "AR-01",
+    *("IN-19", "IN-20", "IN-22", "IN-24", "IN-26", "IN-27", "IN-34", "IN-43"),
+    *("SE-05", "SE-09", "SE-14", "SE-22", "SE-25", "ST-27", "PT-03", "PT-11", "PT-19", "PT-22"),
 }
 CATALOGUE = [
     *(f"I{number}" for number in range(1, 13)),

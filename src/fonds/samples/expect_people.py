@@ -57,7 +57,7 @@ def _institution(rows: list[Seen]) -> bool:
     return any(row.get("InstitutionName") != SOURCES[row.source]["institution"] for row in rows)
 
 
-_STUDY: dict[str, tuple[str, Callable[[list[Seen]], bool]]] = {
+STUDY_CHECKS: dict[str, tuple[str, Callable[[list[Seen]], bool]]] = {
     "ST-01": ("StudyInstanceUID", lambda rows: not is_uid(rows[0].get("StudyInstanceUID"))),
     "ST-02": ("PatientID", lambda rows: len(_ids(rows)) > 1),
     "ST-04": ("AccessionNumber", lambda rows: all(empty(row.get("AccessionNumber")) for row in rows)),
@@ -80,7 +80,7 @@ def study_findings(rows: Iterable[Seen]) -> list[Finding]:
         holders[row.source, row.get("AccessionNumber").strip(" ")] |= _ids([row])
     found = []
     for (source, uid), members in studies.items():
-        found += [(check, source, uid, word) for check, (word, fails) in _STUDY.items() if fails(members)]
+        found += [(check, source, uid, word) for check, (word, fails) in STUDY_CHECKS.items() if fails(members)]
         numbers = {row.get("AccessionNumber").strip(" ") for row in members} - {""}
         if any(len(holders[source, number]) > 1 for number in numbers):
             found.append(("ST-06", source, uid, "AccessionNumber"))
@@ -163,7 +163,7 @@ def _has(word: str, pattern: str) -> Callable[[Record], bool]:
     return lambda record: compiled.search(record.get(word)) is not None
 
 
-_RECORDS: dict[str, tuple[str, Callable[[Record], bool]]] = {
+RECORD_CHECKS: dict[str, tuple[str, Callable[[Record], bool]]] = {
     "PT-01": ("PatientID", lambda record: empty(record.get("PatientID"))),
     "PT-02": ("PatientID", _placeholder),
     "PT-05": (
@@ -207,7 +207,7 @@ def record_findings(rows: Iterable[Seen]) -> list[Finding]:
     found: list[Finding] = []
     for (source, entity), members in records.items():
         record = Record(members)
-        found += [(check, source, entity, word) for check, (word, fails) in _RECORDS.items() if fails(record)]
+        found += [(check, source, entity, word) for check, (word, fails) in RECORD_CHECKS.items() if fails(record)]
         if not empty(record.get("PatientID")):
             same_id[source, record.get("PatientID").strip(" ")].append(record)
     for (source, _), group in same_id.items():

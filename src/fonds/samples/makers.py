@@ -305,6 +305,28 @@ def original_attributes(block: Block, exam: Exam, fault: Fault) -> Touched:
     return list(exam.objects)
 
 
+def other_request(block: Block, exam: Exam, fault: Fault) -> Touched:
+    """Request Attributes Sequence that names another order."""
+
+    def edit(ds: Dataset) -> None:
+        item = Dataset()
+        item.AccessionNumber, item.RequestedProcedureID = f"Z{exam.person.index:09d}", "1"
+        item.ScheduledProcedureStepID = "1"
+        ds.RequestAttributesSequence = Sequence([item])
+
+    for planned in exam.objects:
+        planned.edits.append(edit)
+    return list(exam.objects)
+
+
+def no_mime(block: Block, exam: Exam, fault: Fault) -> Touched:
+    """A document of no declared type."""
+    documents_ = [planned for planned in exam.objects if planned.series != exam.objects[0].series]
+    for planned in documents_:
+        planned.edits.append(partial(_set, MIMETypeOfEncapsulatedDocument=""))
+    return list(documents_)
+
+
 MAKERS: dict[str, Maker] = {
     maker.__name__: maker
     for maker in (
@@ -337,5 +359,7 @@ MAKERS: dict[str, Maker] = {
         original_attributes,
         directory,
         strangers,
+        other_request,
+        no_mime,
     )
 } | BROKEN

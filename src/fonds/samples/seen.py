@@ -83,6 +83,7 @@ def stored(seen: Seen, ds: Dataset, data: bytes) -> None:
 
 
 _NESTED = {
+    "RequestAccessionNumbers": (("RequestAttributesSequence", "AccessionNumber"),),
     "IssuerQualifiersEntityID": (("IssuerOfPatientIDQualifiersSequence", "UniversalEntityID"),),
     "IssuerOfAccessionNumberEntityID": (
         ("IssuerOfAccessionNumberSequence", "LocalNamespaceEntityID"),

@@ -20,6 +20,8 @@ from fonds.samples.seen import Seen
 
 _PIXELS = (0x7FE0, 0x0010)
 _MEDIA_UID, _SOP_UID, _NUMBER = (0x0002, 0x0003), (0x0008, 0x0018), (0x0020, 0x0013)
+_OWN = {"SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "ImageIndex"}
+"""what a template writes anew into each object, so that no fault may have written it"""
 _POSITION, _IMAGE_INDEX = (0x0020, 0x0032), (0x0054, 0x1330)
 
 
@@ -31,7 +33,10 @@ def repeatable(planned: Planned) -> bool:
         and planned.claimed_syntax is None
         and planned.status == "ok"
         and not (planned.bytes_edits or planned.values)
-        and all(isinstance(edit, partial) and edit.func is set_texts for edit in planned.edits)
+        and all(
+            isinstance(edit, partial) and edit.func is set_texts and not _OWN & set(edit.keywords["texts"])
+            for edit in planned.edits
+        )
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fonds.samples import expect_objects, expect_people, expect_quality
 from fonds.samples.expect_changes import changes
 from fonds.samples.expect_duplicates import duplicates
 from fonds.samples.expect_objects import OBJECT_CHECKS, series_findings
 from fonds.samples.expect_people import Finding, record_findings, record_id, study_findings
+from fonds.samples.expect_quality import quality_findings
 from fonds.samples.objects import Extra, Planned
 from fonds.samples.recipe import Recipe
 from fonds.samples.seen import Seen
@@ -18,6 +20,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "persons": ("source", "location", "person"),
     "faults": ("fault", "source", "location", "note"),
 }
+JUDGED = frozenset(
+    {"AR-01", "IN-01", "SE-01", "ST-06", "PT-06", *OBJECT_CHECKS, *expect_objects.SERIES_CHECKS}
+    | {*expect_people.STUDY_CHECKS, *expect_people.RECORD_CHECKS, *expect_quality.CHECKS}
+)
+"""Checks the truth judges every file by; of others it knows nothing."""
 HABIT = "habit"
 """Cause of findings that follow from how a department works, not from an injected fault."""
 Missing = tuple[str, str, int]
@@ -63,7 +70,7 @@ def _findings(files: list[Seen], rows: list[Seen], missing: list[Missing]) -> li
             attribute = judge(file)
             if attribute is not None:
                 found.append((check, file.source, file.location, attribute))
-    found += series_findings(rows) + study_findings(rows) + record_findings(rows)
+    found += series_findings(rows) + study_findings(rows) + record_findings(rows) + quality_findings(rows)
     return found + [
         ("AR-01", source, f"{location}#{offset}", "ReferencedFileID") for source, location, offset in missing
     ]
