@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from fonds.desk import queue
+from fonds.desk import proposals, queue
 from fonds.desk.auth import COOKIE, NAME_LENGTH, Session, guarded, guarded_steward, local, sessions
 from fonds.desk.pages import project_of, reader
 from fonds.desk.reading import rows
@@ -96,6 +97,37 @@ def decide_change(
     number = decisions.record(
         project_of(request), "change", subject, "", verdict=verdict, who=session.who, comment=comment
     )
+    return RedirectResponse(_with("/changes", {"told": str(number)}), 303)
+
+
+@router.post("/choices")
+def choose(
+    request: Request,
+    *,
+    session: Steward,
+    change: Annotated[str, Form(max_length=40)],
+    choice: Annotated[str, Form(max_length=1024)],
+    comment: Comment = "",
+) -> Response:
+    """Record which candidate a value means; `=VALUE`, or `none` of them. A spelling is decided for all studies."""
+    project = project_of(request)
+    with reader(request).cursor() as cursor:
+        found = proposals.questions_of(cursor, change=change)
+    if not found:
+        raise HTTPException(404, "There is no such question any more. The rules have run since.")
+    question = found[0]
+    chosen = next((one for one in question["candidates"] if choice == f"={one['value']}"), None)
+    if chosen is None and choice != "none":
+        raise HTTPException(409, "That is none of the candidates any more. Nothing was recorded.")
+    if question["kind"] == "mapping":
+        first = question["candidates"][0]
+        subject = {"spelling": first["spelling"], "modalities": first["modalities"]}
+        kind, a, b = "mapping", first["rule"], json.dumps(subject | {"value": chosen["code"] if chosen else None})
+        verdict = "map" if chosen else "none"
+    else:
+        kind, a, b = "change", change, chosen["value"] if chosen else ""
+        verdict = "choose" if chosen else "reject"
+    number = decisions.record(project, kind, a, b, verdict=verdict, who=session.who, comment=comment)
     return RedirectResponse(_with("/changes", {"told": str(number)}), 303)
 
 

@@ -24,6 +24,9 @@ VERDICTS = {
     "keep": "keep this one",
     "drop-copy": "drop this copy",
     "separate": "all stay",
+    "choose": "chosen",
+    "map": "mapped",
+    "none": "none of these",
     "undone": "taken back",
 }
 CLASSES = {

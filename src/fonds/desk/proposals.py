@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import Any
 
 import duckdb
 
 from fonds.desk.reading import rows
+from fonds.normalize.lookup_model import Lookup
 from fonds.normalize.order import pipelines
 from fonds.project.settings import Project
 
@@ -28,7 +30,7 @@ def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[d
         placed.rule.id: placed.rule.title
         for order in pipelines(project).rules.values()
         for placed in order
-        if placed.rule.needs == "steward"
+        if placed.rule.needs == "steward" or isinstance(placed.rule, Lookup)
     }
     titles |= {
         rule: f"{', '.join(indexes)} says otherwise than the files: {', '.join(attributes)}"
@@ -42,8 +44,10 @@ def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[d
     found = []
     for rule, title in sorted(titles.items()):
         changes = changes_of(cursor, rule)
+        asked = questions_of(cursor, rule=rule)
         waiting = [change for change in changes if change["state"] == "proposed" and change["verdict"] is None]
-        found.append({"rule": rule, "title": title, "changes": changes, "waiting": len(waiting)})
+        waiting += [question for question in asked if not question["settled"] and question["verdict"] is None]
+        found.append({"rule": rule, "title": title, "changes": changes, "questions": asked, "waiting": len(waiting)})
         found[-1]["decision"] = standing.get(rule)
     return found
 
@@ -51,6 +55,23 @@ def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[d
 def changes_of(cursor: duckdb.DuckDBPyConnection, rule: str) -> list[dict[str, Any]]:
     """Up to 200 values the rule would change; each is decided once, for all objects of the patient that have it."""
     return rows(cursor, "changes", {"rule": rule})
+
+
+def questions_of(cursor: duckdb.DuckDBPyConnection, *, rule: str = "", change: str = "") -> list[dict[str, Any]]:
+    """Up to 200 values with candidates, of a rule or of one change, those that touch most studies first."""
+    found = rows(cursor, "choices", {"rule": rule, "change": change})
+    for question in found:
+        question["candidates"] = json.loads(question["candidates"])
+        question["chosen"] = _chosen(question) if question["verdict"] else None
+    return found
+
+
+def _chosen(question: dict[str, Any]) -> str | None:
+    """The value that was chosen; None when none of the candidates was."""
+    if question["kind"] == "change":
+        return {"choose": question["answer"], "approve": question["candidates"][0]["value"]}.get(question["verdict"])
+    code = json.loads(question["answer"])["value"]
+    return next((one["value"] for one in question["candidates"] if one["code"] == code), code)
 
 
 def groups(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

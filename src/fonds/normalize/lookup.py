@@ -172,7 +172,7 @@ class Matcher:
         entries = self.dictionary.file.procedures
         listed = [
             {"value": entries[entry].meaning, "score": round(like, 2), "why": why, "code": entries[entry].code}
-            | ({"spelling": spelling, "modalities": modalities} if spelling else {})
+            | ({"spelling": spelling, "modalities": modalities, "rule": self.rule.id} if spelling else {})
             for entry, like, why in hit.ranked[:SHOWN]
         ]
         return Found(
