@@ -61,6 +61,14 @@ KIND_COLUMN = (
 )
 """The column of a level's relation that says the kind, worked out once a row; `i` is the table of instances."""
 
+# PS3.3 A.1.4: objects outside the model of the real world's patient, study and series
+_NO_PATIENT = (
+    *("1.2.840.10008.5.1.4.38.1", "1.2.840.10008.5.1.4.39.1", "1.2.840.10008.5.1.4.43.1", "1.2.840.10008.5.1.4.44.1"),
+    *("1.2.840.10008.5.1.4.45.1", f"{_ROOT}200.1", f"{_ROOT}200.3", f"{_ROOT}200.7", f"{_ROOT}201.1"),
+)
+OF_A_PATIENT = "coalesce(i.SOPClassUID, '') NOT IN (" + ", ".join(literal(uid) for uid in _NO_PATIENT) + ")"
+"""Which rows of `i` belong to a patient: not colour palettes, hanging protocols, implant templates, inventories."""
+
 # PS3.5 A.4.1: always lossy
 _JPEG_LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _VIDEO_NAMES = ("MPEG2", "MPEG-4", "HEVC")

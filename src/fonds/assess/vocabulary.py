@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from fonds.assess.object_tests import KIND_COLUMN, KIND_MEANING, object_tests
+from fonds.assess.object_tests import KIND_COLUMN, KIND_MEANING, OF_A_PATIENT, object_tests
 from fonds.assess.people_tests import ACROSS_EXTRA, DERIVED, PATIENT_EXTRA, STUDY_EXTRA, among, people_tests
 from fonds.catalog import schema
 from fonds.catalog.store import literal
@@ -291,6 +291,7 @@ def relation(level: str) -> str:
     return (
         text.replace("$settings", settings)
         .replace("$kind", KIND_COLUMN)
+        .replace("$of_a_patient", OF_A_PATIENT)
         .replace("$valid_birth_date", valid)
         .replace("$default_birth_dates", _among(_DEFAULT_DATES))
         .replace("$derived", among(DERIVED))

@@ -55,3 +55,4 @@ FROM instances i LEFT JOIN sources s USING (source)
     ) n ON n.source = i.source AND n.PatientID = coalesce(i.PatientID, '')
         AND n.IssuerOfPatientID = coalesce(i.IssuerOfPatientID, '') AND n.PatientName = coalesce(i.PatientName, '')
         AND n.PatientBirthDate = coalesce(i.PatientBirthDate, '') AND n.PatientSex = coalesce(i.PatientSex, '')
+WHERE $of_a_patient

@@ -2,3 +2,4 @@
 SELECT i.* REPLACE (CASE WHEN trim(coalesce(i.SeriesInstanceUID, '')) = '' THEN '' ELSE i.SeriesInstanceUID END
     AS SeriesInstanceUID), $kind, $settings
 FROM instances i LEFT JOIN sources s USING (source)
+WHERE $of_a_patient

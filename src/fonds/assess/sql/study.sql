@@ -45,3 +45,4 @@ FROM instances i LEFT JOIN sources s USING (source)
             count(*) FILTER (kind = 'only-in-files') AS index_lacks
         FROM drift GROUP BY source, study_uid
     ) d ON d.source = i.source AND d.study_uid = trim(i.StudyInstanceUID)
+WHERE $of_a_patient
