@@ -10,7 +10,8 @@ from fonds.assess.definition import FOLDER, Check, load_with_files
 from fonds.assess.effective import assess_effective
 from fonds.assess.gates import Counted, run_gates, tell
 from fonds.assess.judge import judge
-from fonds.assess.measure import Measured, measure_all, scorecard
+from fonds.assess.keep import keep
+from fonds.assess.measure import scorecard
 from fonds.assess.suites import files as suite_files
 from fonds.assess.suites import load_suites
 from fonds.assess.vocabulary import project_vocabularies
@@ -46,19 +47,23 @@ def assess(
             return run.result()
         vocabularies = project_vocabularies(project)
         with run.catalog.connect() as connection:
-            measured = measure_all(
-                connection, checks, packs, vocabularies, lambda done: run.progress(done, len(checks), "checks")
+            kept = keep(
+                run,
+                connection,
+                checks,
+                packs,
+                vocabularies,
+                done=lambda done: run.progress(done, len(checks), "checks"),
             )
             departments = connection.sql("SELECT source, department FROM sources").pl()
-            judged = judge(scorecard(measured, checks, vocabularies, departments), checks)
-            sound = [check for check in checks if check.id not in measured.broken]
-            counted = Counted(judged, sound, vocabularies)
+            judged = judge(scorecard(kept.counts, checks, vocabularies, departments), checks)
+            sound = [check for check in checks if check.id not in kept.broken]
+            counted = Counted(judged, sound, vocabularies, kept.measures)
             gates = run_gates(project, connection, suites, counted, stage="assess", run=run.number)
-        run.replace("findings", measured.findings)
         run.replace("scorecard", judged)
         run.replace("gates", gates)
         run.replace("checks", catalogued(checks, packs))
-        _tell(run, measured, judged, len(checks))
+        _tell(run, kept.broken, judged, len(checks))
         tell(run, gates, "assess")
     return run.result()
 
@@ -73,16 +78,16 @@ def catalogued(checks: Sequence[Check], packs: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TABLES["checks"].schema)
 
 
-def _tell(run: StageRun, measured: Measured, judged: pl.DataFrame, checks: int) -> None:
-    blocking = measured.findings.filter(pl.col("severity") == "block")
+def _tell(run: StageRun, broken: Sequence[str], judged: pl.DataFrame, checks: int) -> None:
+    blocking = judged.filter(pl.col("severity") == "block")
     failed = judged.filter(pl.col("status") == "failed")
-    run.count("findings", measured.findings.height)
-    run.count("blocking", blocking.height)
+    run.count("findings", int(judged["numerator"].sum()))
+    run.count("blocking", int(blocking["numerator"].sum()))
     run.count("checks", checks)
     run.count("failed", failed["check_id"].n_unique())
-    if measured.broken:
+    if broken:
         run.status = "partial"
-        run.left.append(f"the SQL of {', '.join(measured.broken)} failed on these rows: correct these checks")
+        run.left.append(f"the SQL of {', '.join(broken)} failed on these rows: correct these checks")
     closed = failed.filter(pl.col("severity") == "block").sort("source", "check_id")
     for (source,), gates in closed.group_by("source", maintain_order=True):
         which = ", ".join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -58,7 +59,7 @@ class Vocabulary:
     subject: str
     columns: frozenset[str]
     functions: frozenset[str] = TEXT_FUNCTIONS
-    templates: Mapping[str, Template] = field(default_factory=dict)
+    templates: Mapping[str, Template] = field(default_factory=dict, hash=False)
     grouped: bool = False
     keys: frozenset[str] = frozenset()
 
@@ -92,24 +93,33 @@ def check(tree: exp.Expression, vocabulary: Vocabulary) -> None:
 
 def expand(tree: exp.Expression, templates: Mapping[str, Template]) -> exp.Expression:
     """A copy in plain DuckDB SQL: every template call replaced by what it stands for."""
-    arguments = [expand(part, templates) for part in tree.expressions] if isinstance(tree, exp.Anonymous) else []
-    template = templates.get(tree.name.lower()) if isinstance(tree, exp.Anonymous) else None
-    if template is not None:
-        given = dict(zip(template.parameters, arguments, strict=True))
-        body = sqlglot.parse_one(template.sql, dialect="duckdb")
-        filled = body.transform(
-            lambda node: given[node.name].copy() if isinstance(node, exp.Column) and node.name in given else node
-        )
-        return exp.Paren(this=expand(filled, templates))
-    copy = tree.copy()
-    for child in list(copy.iter_expressions()):
-        child.replace(expand(child, templates))
-    return copy
+    return _expanded(tree.copy(), templates)
 
 
 def sql(tree: exp.Expression) -> str:
     """The tree as DuckDB SQL: identifiers quoted, without comments."""
     return str(tree.sql(dialect="duckdb", comments=False, identify=True))
+
+
+def _expanded(tree: exp.Expression, templates: Mapping[str, Template]) -> exp.Expression:
+    """The same in place: a copy for each node would take the square of their number."""
+    for child in list(tree.iter_expressions()):
+        plain = _expanded(child, templates)
+        if plain is not child:
+            child.replace(plain)
+    template = templates.get(tree.name.lower()) if isinstance(tree, exp.Anonymous) else None
+    if template is None:
+        return tree
+    given = dict(zip(template.parameters, tree.expressions, strict=True))
+    filled = _body(template.sql).transform(
+        lambda node: given[node.name].copy() if isinstance(node, exp.Column) and node.name in given else node
+    )
+    return exp.Paren(this=_expanded(filled, templates))
+
+
+@cache
+def _body(text: str) -> exp.Expression:
+    return sqlglot.parse_one(text, dialect="duckdb")
 
 
 def _walk(tree: exp.Expression, vocabulary: Vocabulary) -> Iterator[tuple[exp.Expression, int, frozenset[str], bool]]:
