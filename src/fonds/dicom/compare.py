@@ -8,25 +8,24 @@ from typing import BinaryIO
 
 from pydicom.datadict import tag_for_keyword
 
+from fonds.dicom.changes import (
+    BOOKKEEPING,
+    CHARACTER_SET,
+    ISSUER_OF_ACCESSION,
+    LOCAL_ENTITY,
+    NESTED,
+    ORIGINAL,
+    UTF_8,
+    Change,
+    Nested,
+)
 from fonds.dicom.charset import DEFAULT, codec, repair
 from fonds.dicom.differences import differing_attributes
 from fonds.dicom.elements import Element, Walker
 from fonds.dicom.framing import Frame, open_frame
 from fonds.dicom.headers import read_header
+from fonds.dicom.history import told
 from fonds.dicom.values import as_text, uid_text
-from fonds.dicom.write import (
-    BOOKKEEPING,
-    CHARACTER_SET,
-    ISSUER_OF_ACCESSION,
-    LOCAL_ENTITY,
-    MODIFIED,
-    NONCONFORMING,
-    ORIGINAL,
-    UTF_8,
-    Change,
-)
-
-_NONCONFORMING_VALUE, _SELECTOR = 0x04000552, 0x00720026
 
 
 def unexplained(source: BinaryIO, target: BinaryIO, changes: Sequence[Change], *, exact: bool) -> list[str]:
@@ -50,7 +49,7 @@ def unexplained(source: BinaryIO, target: BinaryIO, changes: Sequence[Change], *
             warnings.simplefilter("ignore")  # they quote values
             words = differing_attributes(source, target)
         bad &= {tag_for_keyword(word) or int(word[1:5] + word[6:10], 16) for word in words}
-    bad |= {tag for tag, change in wanted.items() if not _as_approved(other, change)}
+    bad |= {tag for tag, change in wanted.items() if not _as_approved(one, other, change, exact=exact)}
     if changes:
         history = other.history()
         bad |= {tag for tag in wanted if (one.raw(tag) or b"").rstrip(b" \0") not in history.get(tag, [])}
@@ -92,18 +91,37 @@ class _Object:
         """Old bytes (without padding) by tag, from all Original Attributes; of sequences the whole prior value."""
         found: dict[int, list[bytes]] = {}
         original = self.elements.get(ORIGINAL)
-        for item in self.walker.inside(original) if original is not None else ():
-            for element in item:
-                if element.tag == MODIFIED:
-                    for values in self.walker.inside(element):
-                        for old in values:
-                            found.setdefault(old.tag, []).append(self.walker.raw(old).rstrip(b" \0"))
-                elif element.tag == NONCONFORMING:
-                    for values in self.walker.inside(element):
-                        parts = {part.tag: self.walker.raw(part) for part in values}
-                        words = as_text("AT", parts[_SELECTOR], self.frame.little, codec(DEFAULT))[0]
-                        found.setdefault(int(words or "0", 16), []).append(parts[_NONCONFORMING_VALUE].rstrip(b" \0"))
+        for old in told(self.walker, original) if original is not None else ():
+            found.setdefault(old.tag, []).append(old.raw.rstrip(b" \0"))
         return found
+
+    def items(self, tag: int) -> list[tuple[bytes, list[Element]]]:
+        """Bytes and elements of each item of a sequence; none when it is absent."""
+        element = self.elements.get(tag)
+        if element is None:
+            return []
+        spans = self.walker.items(element)
+        inside = self.walker.inside(element)
+        return [
+            (self.walker.bytes_at(start, end - start), parts) for (start, end), parts in zip(spans, inside, strict=True)
+        ]
+
+    def says(self, elements: list[Element], item: dict[int, str | Nested]) -> bool:
+        """Whether an item holds these values, whatever else it holds."""
+        there = {element.tag: element for element in elements}
+        decoder = codec(self.charset or DEFAULT)
+        for tag, value in item.items():
+            element = there.get(tag)
+            if element is None:
+                return False
+            if isinstance(value, str):
+                if as_text(element.vr, self.walker.raw(element), self.frame.little, decoder)[0] != value.rstrip(" "):
+                    return False
+                continue
+            inner = list(self.walker.inside(element))
+            if len(inner) != len(value) or not all(map(self.says, inner, value)):
+                return False
+        return True
 
 
 def _same_bytes(source: bytes | None, target: bytes | None) -> bool:
@@ -113,20 +131,26 @@ def _same_bytes(source: bytes | None, target: bytes | None) -> bool:
     return source == target
 
 
-def _as_approved(target: _Object, change: Change) -> bool:
+def _as_approved(source: _Object, target: _Object, change: Change, *, exact: bool) -> bool:
+    if change.tag in NESTED and change.after is not None:
+        return _items_as_approved(source, target, change, exact=exact)
     if change.tag != ISSUER_OF_ACCESSION:
         found = target.text(change.tag)
         return found == change.after or (change.after is not None and found == change.after.rstrip(" "))
-    sequence = target.elements.get(change.tag)
-    if sequence is None:
-        return change.after is None
-    texts = [
-        as_text("UT", target.walker.raw(element), target.frame.little, codec(target.charset or DEFAULT))[0]
-        for item in target.walker.inside(sequence)
-        for element in item
-        if element.tag == LOCAL_ENTITY
-    ]
-    return texts == [change.after]
+    wanted: Nested = [{LOCAL_ENTITY: change.after}] if change.after is not None else []
+    items = target.items(change.tag)
+    return len(items) == len(wanted) and all(
+        target.says(item[1], want) for item, want in zip(items, wanted, strict=True)
+    )
+
+
+def _items_as_approved(source: _Object, target: _Object, change: Change, *, exact: bool) -> bool:
+    """Whether the items that were there are the same still, and those after them say what was approved."""
+    before, after = source.items(change.tag), target.items(change.tag)
+    if len(before) != len(change.items_before) or len(after) != len(change.items_after):
+        return False
+    kept = all(old[0] == new[0] for old, new in zip(before, after, strict=False)) if exact else True
+    return kept and all(target.says(item[1], want) for item, want in zip(after, change.items_after, strict=True))
 
 
 def _same_data_set(source: BinaryIO, target: BinaryIO) -> bool:
