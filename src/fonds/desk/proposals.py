@@ -66,7 +66,7 @@ def questions_of(cursor: duckdb.DuckDBPyConnection, *, rule: str = "", change: s
     return found
 
 
-def _chosen(question: dict[str, Any]) -> str | None:
+def _chosen(question: dict[str, Any]) -> Any:
     """The value that was chosen; None when none of the candidates was."""
     if question["kind"] == "change":
         return {"choose": question["answer"], "approve": question["candidates"][0]["value"]}.get(question["verdict"])
