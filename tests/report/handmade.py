@@ -164,6 +164,12 @@ def fill(project: Project) -> Project:
     catalog.replace("unreadable", pl.DataFrame(broken))
     catalog.replace("findings", pl.DataFrame(list(_findings(rows))))
     catalog.replace("scorecard", _scorecard())
+    catalog.replace("checks", pl.DataFrame(CHECKS, schema=list(CHECK_COLUMNS), orient="row"))
+    catalog.replace("measures", pl.DataFrame(list(_measures())))
+    catalog.replace("assessments", pl.DataFrame(list(_assessments())))
+    catalog.replace("gates", pl.DataFrame(list(_gates())))
+    catalog.replace("conformance", pl.DataFrame(list(_conformance(rows))))
+    catalog.replace("drift", pl.DataFrame(list(_drift(rows))))
     catalog.replace("changes", pl.DataFrame(list(_changes(rows))))
     catalog.replace("pairs", pl.DataFrame(pairs()))
     catalog.replace("persons", pl.DataFrame(list(_persons())))
@@ -225,15 +231,79 @@ def _findings(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
+CHECK_COLUMNS = ("check_id", "name", "check_version", "level", "severity", "fix")
+CHECKS = [
+    ("PT-09", "name-unstructured", "1.0.0", "patient", "major", "names.comma"),
+    ("PT-10", "name-alias", "1.0.0", "patient", "major", None),
+    ("ST-04", "accession-empty", "1.1.0", "study", "critical", None),
+    ("IN-01", "object-unreadable", "1.0.0", "instance", "block", None),
+    ("SE-02", "modality-not-defined", "1.0.0", "series", "major", "modality.terms"),
+    ("AR-01", "file-missing", "1.0.0", "archive", "critical", None),
+]
+
+
+def _measures() -> Iterator[dict[str, Any]]:
+    """Cells whose numbers follow from their place; MR of 2012 is the worst of radiology, ES has no year."""
+    cells = [
+        ("radiology", "CT", "2009", 1, 40), ("radiology", "CT", "2010", 0, 30), ("radiology", "MR", "2012", 9, 12),
+        ("cardiology", "US", "2009", 1, 25), ("oncology", "CT", "2010", 0, 18), ("surgery", "ES", "", 2, 20),
+    ]  # fmt: skip
+    for source, modality, year, failing, applicable in cells:
+        for check in ("ST-04", "SE-02"):
+            yield {
+                "check_id": check, "source": source, "modality": modality, "study_year": year,
+                "numerator": failing if check == "ST-04" else 0, "denominator": applicable,
+            }  # fmt: skip
+
+
+def _assessments() -> Iterator[dict[str, Any]]:
+    """Two runs: accession numbers got better, and the check on them another version; another check stayed as it was."""
+    for run, day, version, missing, unstructured in ((3, "01", "1.0.0", 6, 4), (9, "08", "1.1.0", 2, 1)):
+        for source in HABITS:
+            for check, of, failing, its in (("ST-04", 12, missing, version), ("PT-09", 8, unstructured, "1.0.0")):
+                yield {
+                    "run": run, "at": f"2026-11-{day}T08:00:00", "check_id": check, "check_version": its,
+                    "source": source, "numerator": failing, "denominator": of,
+                }  # fmt: skip
+
+
+def _gates() -> Iterator[dict[str, Any]]:
+    for stage, suite, stops, check, source, failing, of, mostly in (
+        ("assess", "as-found", "nothing", "PT-09", "radiology", 1, 8, 0.99),
+        ("normalize", "after-rules", "nothing", "PT-09", "radiology", 0, 8, 0.99),
+        ("normalize", "after-rules", "nothing", "ST-04", "surgery", 2, 12, 0.99),
+        ("normalize", "fit-to-move", "wave", "IN-01", "surgery", 30, 40, 0.5),
+        ("normalize", "fit-to-move", "wave", "IN-01", "radiology", 0, 40, 0.5),
+    ):
+        name, severity = next((one[1], one[4]) for one in CHECKS if one[0] == check)
+        yield {
+            "stage": stage, "suite": suite, "source": source, "check_id": check, "name": name, "severity": severity,
+            "expectation": "expect_column_sum_to_be_between", "mostly": mostly, "evaluated": of, "unexpected": failing,
+            "stops": stops, "success": failing <= of * (1 - mostly),
+        }  # fmt: skip
+
+
+def _conformance(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows[:3]:
+        yield {
+            **{key: row[key] for key in ("source", "location")}, "study_uid": row["StudyInstanceUID"],
+            "sop_class_uid": row["SOPClassUID"], "path": "(0020,0052)", "keyword": "FrameOfReferenceUID",
+            "problem": "missing", "type": "1", "module": "Frame of Reference", "expected": "present with a value",
+        }  # fmt: skip
+
+
+def _drift(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows[:2]:
+        yield {
+            "source": row["source"], "index_source": "cardiology", "level": "STUDY", "sop_uid": row["SOPInstanceUID"],
+            "study_uid": row["StudyInstanceUID"], "attribute": "AccessionNumber", "kind": "differs", "instances": 3,
+            "file_value": "A00", "index_value": "A99", "winner": "index", "needs": "steward", "reason": "CORRECT",
+        }  # fmt: skip
+
+
 def _scorecard() -> pl.DataFrame:
-    checks = [
-        ("PT-09", "patient", "major", 1, 8),
-        ("PT-10", "patient", "major", 1, 8),
-        ("ST-04", "study", "critical", 2, 12),
-        ("IN-01", "instance", "block", 1, 40),
-        ("SE-02", "series", "major", 3, 12),
-        ("AR-01", "archive", "critical", 0, 0),
-    ]
+    counts = [(1, 8), (1, 8), (2, 12), (1, 40), (3, 12), (0, 0)]
+    checks = [(one[0], one[3], one[4], *count) for one, count in zip(CHECKS, counts, strict=True)]
     rows = [
         {
             "check_id": check, "source": source, "department": source, "level": level, "kahn": "conformance",

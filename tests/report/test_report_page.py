@@ -97,8 +97,8 @@ def test_every_chapter_is_in_the_table_of_contents(page: str, parsed: Tags) -> N
     chapters = [attributes["id"] for name, attributes in parsed.tags if name == "section"]
     linked = [(attributes["href"] or "")[1:] for name, attributes in parsed.tags if name == "a"]
     assert chapters == linked
-    assert len(chapters) == 11
-    assert page.count("<svg ") == 11
+    assert len(chapters) == 14
+    assert page.count("<svg ") == 14
 
 
 def test_the_sum_is_the_inventory_or_the_check_fails(tmp_path: Path, page: str) -> None:
@@ -187,7 +187,7 @@ def test_a_browser_shows_it_without_network(reported: Project, page: str, width:
         opened.on("dialog", lambda dialog: told.append(dialog.message))
         opened.goto((reported.reports_dir / "report.html").as_uri())
         assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
-        assert opened.locator("section").count() == 11
+        assert opened.locator("section").count() == 14
         colours = opened.evaluate(
             "['body', '.chart .role-axis-label text'].map(s => getComputedStyle(document.querySelector(s)))"
             ".map((c, i) => i ? c.fill : c.backgroundColor)"

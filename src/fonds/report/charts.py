@@ -1,4 +1,4 @@
-"""The five charts of the report, drawn by Vega-Lite to inline SVG: no script, no font and no request in the file."""
+"""The six charts of the report, drawn by Vega-Lite to inline SVG: no script, no font and no request in the file."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def chart_svg(block: Chart, frame: pl.DataFrame, known: list[str] | None = None)
         "columns": _columns,
         "heatmap": _heatmap,
         "histogram": _histogram,
+        "lines": _lines,
         "progress": _progress,
     }[block.chart]
     spec = draw(block, frame, in_order(known or _values(block, frame))).configure(**_theme()).to_dict(validate=False)
@@ -190,20 +191,23 @@ def _counts() -> alt.Axis:
 
 def _heatmap(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart:
     """Cells of a share between 0 and 1, the number written in each: the colour is never alone."""
-    base = alt.Chart(frame, width=_width(block), height=alt.Step(38)).encode(
+    # where cells are many they are small, and their numbers have no decimals unless the share is between 99 and 100 %
+    dense = frame[block.y].n_unique() > 9 or frame[block.x].n_unique() > 9
+    letters = 10 if frame[block.x].n_unique() > 7 else 12
+    base = alt.Chart(frame, width=_width(block), height=alt.Step(24 if dense else 38)).encode(
         x=alt.X(
             f"{block.x}:N",
             sort=_as_asked(frame, block.x),
             title=block.x_title or None,
-            axis=alt.Axis(orient="top", labelAngle=0, domain=False, labelLimit=110),
+            axis=alt.Axis(orient="top", labelAngle=0, domain=False, labelLimit=110, labelFontSize=letters),
         ),
         y=alt.Y(
             f"{block.y}:N", sort=_as_asked(frame, block.y), title=block.y_title or None, axis=alt.Axis(domain=False)
         ),
     )
-    value = f"{block.color}:Q"
+    value, rest = f"{block.color}:Q", 1 - block.low
     colours = alt.Scale(
-        domain=[0.5, 0.8, 0.95, 1.0],
+        domain=[block.low, block.low + 0.6 * rest, block.low + 0.9 * rest, 1.0],
         range=["#a84600", "#f0a35c", "#fdf0dc", "#9fcde9"],
         clamp=True,
         interpolate="rgb",
@@ -211,11 +215,42 @@ def _heatmap(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerCh
     cells = base.mark_rect(stroke="white", strokeWidth=2, cornerRadius=3).encode(
         color=alt.Color(value, scale=colours, legend=None)
     )
-    numbers = base.mark_text(fontSize=13).encode(
-        text=alt.Text(value, format=".1%"),
-        color=alt.condition(alt.datum[block.color] < 0.62, alt.value("#ffffff"), alt.value(INK)),
+    numbers = base.mark_text(fontSize=10 if dense else 13).encode(
+        text=alt.Text("written:N") if dense else alt.Text(value, format=".1%"),
+        color=alt.condition(alt.datum[block.color] < block.low + 0.24 * rest, alt.value("#ffffff"), alt.value(INK)),
     )
-    return alt.layer(cells, numbers)
+    cut = "floor(1000 * datum.share) / 10"  # never rounded up to 100
+    share = f"datum['{block.color}']"
+    written = f"{share} < 1 && {share} >= 0.99 ? format({cut}, '.1f') : format(floor(100 * datum.share), 'd')"
+    return alt.layer(cells, numbers.transform_calculate(share=share).transform_calculate(written=written))
+
+
+def _lines(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart:
+    """A share of 0 to 1 over an ordered `x`, such as runs; dotted lines where `mark` says that the measure changed."""
+    x = alt.X(f"{block.x}:O", title=block.x_title or None, axis=alt.Axis(labelAngle=0, labelOverlap=True, domain=True))
+    lines = (
+        alt.Chart(frame, width=_width(block), height=210)
+        .mark_line(point={"filled": True, "size": 45}, strokeWidth=2)
+        .encode(
+            x=x,
+            y=alt.Y(
+                f"{block.y}:Q",
+                title=block.y_title or None,
+                scale=alt.Scale(zero=False, nice=True),
+                axis=alt.Axis(format=".1%", tickCount=5, domain=False),
+            ),
+            color=_colour(block, frame, known),
+        )
+    )
+    if block.mark is None:
+        return alt.layer(lines)
+    marked = frame.filter(pl.col(block.mark) > 0).unique(block.x, maintain_order=True)
+    base = alt.Chart(marked).encode(x=x)
+    rules = base.mark_rule(strokeDash=[3, 3], color=MUTED)
+    told = base.mark_text(align="left", baseline="top", dx=5, fontSize=11, color=MUTED).encode(
+        y=alt.value(0), text=alt.Text(f"{block.mark}:Q", format=",d")
+    )
+    return alt.layer(rules, told, lines)
 
 
 def _histogram(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart:

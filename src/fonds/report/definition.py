@@ -14,7 +14,7 @@ from fonds.project.settings import Project
 REMEDIES = "reports/remedies.yaml"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Format = Literal["text", "code", "whole", "share", "bytes", "decimal", "date", "list", "status"]
+Format = Literal["text", "code", "whole", "share", "points", "bytes", "decimal", "date", "list", "status"]
 
 
 class Column(Definition):
@@ -46,13 +46,19 @@ class Check(Block):
 
 
 class Chart(Block):
-    """A picture; `x`, `y` and `color` are columns of the query."""
+    """A picture; `x`, `y` and `color` are columns of the query.
+
+    `mark` is a column of a line chart: where it isn't 0, a dotted line stands with that number. `low` is the share at
+    which a heat map's colour is deepest.
+    """
 
     kind: Literal["chart"]
-    chart: Literal["bars", "columns", "heatmap", "histogram", "progress"]
+    chart: Literal["bars", "columns", "heatmap", "histogram", "lines", "progress"]
     x: str
     y: str
     color: str | None = None
+    mark: str | None = None
+    low: float = Field(default=0.5, ge=0, lt=1)
     x_title: str = ""
     y_title: str = ""
     width: Literal["half", "full"] = "full"
