@@ -20,9 +20,9 @@ from fonds.assess.suites import SCHEMAS as GATES
 from fonds.catalog.describe import page
 from fonds.crawl.definition import SCHEMAS as PRECEDENCE
 from fonds.match.definition import Matcher
-from fonds.normalize.definition import load_all
+from fonds.normalize.definition import load_all, read_pack
+from fonds.normalize.document import ACTIONS, action_pages, action_table, rule_table, with_table
 from fonds.normalize.document import SCHEMAS as PACKS
-from fonds.normalize.document import rule_table, with_table
 from fonds.plan.definition import Waves
 from fonds.project.settings import Settings, load
 from fonds.report.definition import Report
@@ -53,7 +53,12 @@ def generated() -> dict[Path, str]:
     checks = ROOT / "docs" / "checks.md"
     files[checks] = refresh(checks.read_text(encoding="utf-8"), [check for _, check in load_with_files(project)])
     rules = ROOT / "docs" / "rules.md"
-    files[rules] = with_table(rules.read_text(encoding="utf-8"), rule_table(load_all(project)))
+    packs = load_all(project)
+    text = with_table(rules.read_text(encoding="utf-8"), rule_table(packs))
+    files[rules] = with_table(text, action_table(), begin=ACTIONS[0], end=ACTIONS[1])
+    folder = ROOT / "docs" / "actions"
+    for action, content in action_pages(packs, read_pack(project, folder)).items():
+        files[folder / f"{action}.md"] = content
     return files
 
 

@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 from fonds.catalog.store import literal
-from fonds.normalize.basis import Action, At, Column
+from fonds.normalize.basis import Action, At, Column, let
 from fonds.normalize.definition import TEMPLATES, Placed
 from fonds.normalize.lookup_model import Lookup
 from fonds.normalize.rules import Fill, Map, Regex, Rule, SplitName, Trim
@@ -16,6 +16,8 @@ from fonds.project.expressions import expand
 from fonds.project.expressions import sql as sql_of
 
 _WORD = r"[\p{L}\p{M}.'’-]*\p{L}[\p{L}\p{M}.'’-]*"
+# the longest text a value of a VR with a bound has (LT, PS3.5 6.2)
+LONGEST = 10_240
 NAME_FORMS = {
     # `^` parts components and `=` groups (PS3.5 6.2.1.1): only the first group is looked at, the others stay
     "comma": (r"(?s)^ *([^=^,]*[^=^, ]) *, *([^=^, ](?:[^=^,]*[^=^, ])?) *(=.*)?$", r"\1^\2\3"),
@@ -93,11 +95,13 @@ def _each(rule: Regex, value: str) -> str:
 
 
 def _replaced(rule: Regex, value: str) -> str:
-    return reduce(
-        lambda sql, one: f"regexp_replace({sql}, {literal(one.pattern)}, {literal(one.replace)})",
+    made = reduce(
+        # what repeats a group doubles the value, fifty times over: so each step is cut, and what was cut is dropped
+        lambda sql, one: f"left(regexp_replace({sql}, {literal(one.pattern)}, {literal(one.replace)}), {LONGEST + 1})",
         rule.replacements,
         value,
     )
+    return let(made, "made", f"CASE WHEN length(made) > {LONGEST} THEN {value} ELSE made END")
 
 
 def _list(values: tuple[str, ...]) -> str:

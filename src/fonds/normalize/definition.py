@@ -138,10 +138,11 @@ def ordered(packs: dict[str, Pack], references: tuple[str, ...]) -> dict[str, Pa
 
 def load_all(project: Project) -> dict[str, Pack]:
     """Every pack there is, its examples tried, and the list of packs of every source; raises like `load`."""
-    from fonds.normalize import twice
+    from fonds.normalize import private, twice
     from fonds.normalize.examples import check
     from fonds.normalize.order import pipelines
 
+    private.load(project)
     packs: dict[str, Pack] = {}
     for name, folder in available(project).items():
         if name not in packs:
@@ -151,6 +152,11 @@ def load_all(project: Project) -> dict[str, Pack]:
         check(pack.rules)
     twice.check(pipelines(project, packs).rules)
     return packs
+
+
+def read_pack(project: Project, folder: Path) -> Pack:
+    """The pack in a folder, by itself; raises DefinitionInvalid for mistakes in it."""
+    return _read(project, folder.name, folder)
 
 
 def _load(project: Project, reference: str, named_in: Path, packs: dict[str, Pack], above: tuple[str, ...]) -> None:

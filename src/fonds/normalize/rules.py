@@ -27,9 +27,17 @@ from fonds.normalize.moments import Date, DateTime, ShortDate, Time
 from fonds.normalize.names import Flag, NameCase, NameComponents, NameGroups, NameSwap, NameTitles
 from fonds.project.definitions import Definition
 
+# how often a replacement may name a group: with the longest answer, what a vector of values can grow to
+MOST_GROUPS = 20
+
 
 class Map(BaseRule):
-    """Known spellings become one term; spellings are compared without case and without spaces at the ends."""
+    """Known spellings become one term.
+
+    Each term stands with the spellings that become it. Spellings are compared without case and without spaces at the
+    ends; the term itself, in any case, is a spelling too. What isn't in the table is left alone. A long table has its
+    own file in the pack (`table: tables/stations.yaml`), with the terms below the key `terms`.
+    """
 
     action: Literal["map"]
     table: Spellings | FileName = Field(description="term: [spellings]; or the name of a table file in the pack")
@@ -43,25 +51,38 @@ class Map(BaseRule):
 
 
 class Trim(BaseRule):
-    """Spaces go: at both ends of the value, or at both ends of every component and doubled ones inside."""
+    """Spaces go.
+
+    `what: ends` takes the spaces at both ends of the value; `what: components` those around every component of a name,
+    and makes doubled ones single.
+    """
 
     action: Literal["trim"]
-    what: Literal["ends", "components"] = "ends"
+    what: Literal["ends", "components"] = Field("ends", description="ends of the value, or of a name's components")
 
 
 class SplitName(BaseRule):
-    """The first group of an unstructured person name becomes FAMILY^GIVEN."""
+    """One text becomes family and given name.
+
+    `form: comma` reads `Family, Given`. `form: two-words` reads `Family Given`, and should need a steward: nobody can
+    see which of two words is the family name. Only the first group of a name is looked at; a name with `^` is left
+    alone.
+    """
 
     action: Literal["split-name"]
     form: Literal["comma", "two-words"] = Field(description="`A, B` or `A B`")
 
 
 class Fill(BaseRule):
-    """A value that is absent or empty gets a literal, or a setting of its source when that is configured."""
+    """What is missing gets a value.
+
+    When the attribute is absent or empty: a text, or a setting of its source in fonds.yaml; nothing when the source has
+    none. Any other value is kept.
+    """
 
     action: Literal["fill"]
-    value: Value | None = Field(None, min_length=1)
-    setting: Setting | None = None
+    value: Value | None = Field(None, min_length=1, description="the text it gets; this or `setting`")
+    setting: Setting | None = Field(None, description="the setting of its source it gets; this or `value`")
 
     @model_validator(mode="after")
     def _one(self) -> Fill:
@@ -93,15 +114,24 @@ class Replacement(Definition):
             rest = rest.replace(f"\\{digit}", "")
         if "\\" in rest or any(ord(sign) < 32 or ord(sign) == 127 for sign in rest):
             raise ValueError(r"may hold text and \0 to \9, no other backslash and no control character")
+        if text.count("\\") > MOST_GROUPS:
+            raise ValueError(f"names groups more than {MOST_GROUPS} times")
         return text
 
 
 class Regex(BaseRule):
-    """Patterns are replaced one after the other, each once, in the whole value or in each of its `\\` values."""
+    """Patterns are replaced.
+
+    Patterns are RE2's (no look-around, no back-reference, at most 400 signs) and run in linear time. They are tried
+    one after the other, the first match of each is replaced; `\\1` to `\\9` are groups. Anchor them with `^` and `$`.
+    An answer longer than 10 240 signs, the longest text a value may have, is none: the value is left alone.
+    """
 
     action: Literal["regex"]
     each: bool = Field(False, description="treat the values of a multi-valued attribute one by one")
-    replacements: tuple[Replacement, ...] = Field(min_length=1, max_length=50)
+    replacements: tuple[Replacement, ...] = Field(
+        min_length=1, max_length=50, description="each a `pattern` and what takes the place of its match, `replace`"
+    )
 
     def fills_or_empties(self) -> bool:
         """It empties when a match is replaced by nothing."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import duckdb
 import polars as pl
 
-from fonds.normalize import drift, lookup_sql, twice
+from fonds.normalize import drift, lookup_sql, private, twice
 from fonds.normalize.compile import load_tables, queries
 from fonds.normalize.examples import check
+from fonds.normalize.lookup import Matcher
 from fonds.normalize.order import Ordered, pipelines
 from fonds.operations import decisions
-from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
+from fonds.operations.runs import Progress, StageResult, stage_run
 from fonds.project.settings import Project
+
+Tell = Callable[[int, int, str, str], None]
+"""Hears of attributes done, of how many, the word attributes, and which one."""
 
 FOUND = """
 CREATE TEMP TABLE proposals (source VARCHAR, location VARCHAR, study_uid VARCHAR, patient VARCHAR, attribute VARCHAR,
@@ -59,30 +65,16 @@ def normalize(project: Project, *, progress: Progress | None = None, force: bool
         "normalize",
         inputs=["instances", "drift"],
         outputs=["changes"],
-        definitions=ordered.paths,
+        definitions=(*ordered.paths, project.find(private.FILE)),
         heeds_decisions=True,
         progress=progress,
         force=force,
     ) as run:
         if run.unchanged:
             return run.result()
-        rules = {placed.table_key: placed for placed in (rule for order in ordered.rules.values() for rule in order)}
-        check(rules.values())
-        twice.check(ordered.rules)
         with run.catalog.connect() as connection:
-            lookups = load_tables(connection, rules.values(), lookup_sql.decided(project))
-            connection.execute(FOUND)
-            connection.execute(lookup_sql.MODALITIES)
-            drift.collect(connection)
-            stewards = [placed.rule.id for placed in rules.values() if placed.rule.needs == "steward"]
-            stewards += drift.stewards(connection)
-            _propose(run, connection, ordered)
-            changes = _judged(project, connection, stewards)
-            connection.register("judged", changes.to_arrow())
-            if drift.withdraw(connection):
-                connection.execute("TRUNCATE proposals")
-                _propose(run, connection, ordered)
-                changes = _kept(changes, _judged(project, connection, stewards))
+            changes, lookups = computed(project, connection, ordered, run.progress)
+            run.left.extend(private.flagged(project, connection))
         run.replace("changes", changes)
         run.count("changes", changes.height)
         for state, count in changes.group_by("state").len().sort("state").iter_rows():
@@ -98,11 +90,37 @@ def normalize(project: Project, *, progress: Progress | None = None, force: bool
     return run.result()
 
 
-def _propose(run: StageRun, connection: duckdb.DuckDBPyConnection, ordered: Ordered) -> None:
+def computed(
+    project: Project, connection: duckdb.DuckDBPyConnection, ordered: Ordered, tell: Tell
+) -> tuple[pl.DataFrame, dict[str, Matcher]]:
+    """The rows of `changes`, and what looked descriptions up, by rule; nothing is written.
+
+    Leaves the view `told` and the tables of the rules on the connection. Raises DefinitionInvalid.
+    """
+    rules = {placed.table_key: placed for placed in (rule for order in ordered.rules.values() for rule in order)}
+    check(rules.values())
+    twice.check(ordered.rules)
+    lookups = load_tables(connection, rules.values(), lookup_sql.decided(project))
+    connection.execute(FOUND)
+    connection.execute(lookup_sql.MODALITIES)
+    drift.collect(connection)
+    stewards = [placed.rule.id for placed in rules.values() if placed.rule.needs == "steward"]
+    stewards += drift.stewards(connection)
+    _propose(connection, ordered, tell)
+    changes = _judged(project, connection, stewards)
+    connection.register("judged", changes.to_arrow())
+    if drift.withdraw(connection):
+        connection.execute("TRUNCATE proposals")
+        _propose(connection, ordered, tell)
+        changes = _kept(changes, _judged(project, connection, stewards))
+    return changes, lookups
+
+
+def _propose(connection: duckdb.DuckDBPyConnection, ordered: Ordered, tell: Tell) -> None:
     asked = queries(ordered.rules, drift.tell(connection))
     for done, query in enumerate(asked, start=1):
         connection.execute(f"INSERT INTO proposals {query.sql}")
-        run.progress(done, len(asked), "attributes", query.attribute)
+        tell(done, len(asked), "attributes", query.attribute)
 
 
 def _kept(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
