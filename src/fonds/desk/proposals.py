@@ -24,7 +24,7 @@ SERIOUSNESS = ("g", "d", "f", "c", "b", "a", "e", "j", "h", "i")
 def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """What needs a steward: rules of the packs in use, and an archive's index where it wins.
 
-    Each with its title, how much waits, and the decision that stands.
+    Each with its title, how much waits, and the decision that stands; those that wait for someone come first.
     """
     titles = {
         placed.rule.id: placed.rule.title
@@ -49,7 +49,7 @@ def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[d
         waiting += [question for question in asked if not question["settled"] and question["verdict"] is None]
         found.append({"rule": rule, "title": title, "changes": changes, "questions": asked, "waiting": len(waiting)})
         found[-1]["decision"] = standing.get(rule)
-    return found
+    return sorted(found, key=lambda one: not one["waiting"])
 
 
 def changes_of(cursor: duckdb.DuckDBPyConnection, rule: str) -> list[dict[str, Any]]:
