@@ -64,6 +64,12 @@ def people_tests() -> Mapping[str, Template]:
             "OR (length(trim(x)) >= 3 AND replace(trim(x), left(trim(x), 1), '') = '') OR trim(x) = '0'",
             "a word for 'unknown', nothing but signs, or one character repeated",
         ),
+        "is_no_name": Template(
+            ("name",),
+            "is_stand_in(name) OR is_garbled(name) OR has_title(name) OR contains(name, ',') "
+            "OR NOT regexp_matches(name, '\\pL') OR (NOT contains(name, '^') AND contains(trim(name), ' '))",
+            "a person's name that isn't family and given name parted by carets, or stands for nobody",
+        ),
         "has_title": Template(
             ("name",), f"regexp_matches(name, {literal(_TITLES)})", "a family or given name that begins with a title"
         ),
