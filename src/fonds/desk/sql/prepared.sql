@@ -18,6 +18,6 @@ FROM (
         json_extract_string(candidates, '$[0].rule') AS lookup
     FROM changes WHERE candidates IS NOT NULL AND needs = 'steward'
 );
-CREATE MACRO question_of(kind, subject_b) AS CASE WHEN kind = 'change' THEN ''
-    ELSE concat_ws(chr(31), json_extract_string(subject_b, '$.spelling'), json_extract_string(subject_b, '$.modalities'))
-END
+CREATE MACRO question_of(kind, subject_b) AS CASE WHEN kind = 'mapping' THEN
+    concat_ws(chr(31), json_extract_string(subject_b, '$.spelling'), json_extract_string(subject_b, '$.modalities'))
+    ELSE '' END
