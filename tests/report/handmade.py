@@ -298,6 +298,7 @@ def _drift(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             "source": row["source"], "index_source": "cardiology", "level": "STUDY", "sop_uid": row["SOPInstanceUID"],
             "study_uid": row["StudyInstanceUID"], "attribute": "AccessionNumber", "kind": "differs", "instances": 3,
             "file_value": "A00", "index_value": "A99", "winner": "index", "needs": "steward", "reason": "CORRECT",
+            "rule": "drift.accession",
         }  # fmt: skip
 
 
