@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -53,6 +54,12 @@ def _term(part: str) -> str:
     return re.sub(r"^ISO([_-])2022[_-]IR[_-](\d+)$", r"ISO 2022 IR \2", part)
 
 
+def _charset_candidates(seen: Seen, values: Values) -> None:
+    # what the samples declare as UTF-8 and can't be is the Latin-1 of E1
+    if seen.planned.doubtful and values["SpecificCharacterSet"] == "ISO_IR 192":
+        values["SpecificCharacterSet"] = "ISO_IR 100"
+
+
 def _charset_declare(seen: Seen, values: Values) -> None:
     if empty(values["SpecificCharacterSet"] or "") and seen.planned.default_charset:
         values["SpecificCharacterSet"] = str(SOURCES[seen.source]["charset"])
@@ -76,7 +83,27 @@ def _names(seen: Seen, values: Values) -> None:
             and all(re.fullmatch(r"[^\W\d_]+(['.-][^\W\d_]*)*", w) for w in words)
         ):
             groups[0] = "^".join(words)
+        if any(group.count("^") > 4 for group in groups):
+            groups = [group.rstrip("^") for group in groups]
         values[word] = "=".join(groups)
+
+
+def _quality_control(seen: Seen, values: Values) -> None:
+    if re.search(r"\bPHANTOM\b", seen.get("PatientName")):
+        values["QualityControlSubject"] = "YES"
+
+
+def _uids(seen: Seen, values: Values) -> None:
+    for word in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        if values[word]:
+            values[word] = re.sub(r"(?<=\.)0+(?=\d)", "", str(values[word]))
+
+
+def _other_ids(seen: Seen, values: Values) -> None:
+    other = seen.get("OtherPatientIDs")
+    if not empty(other):
+        items = [{"PatientID": part, "TypeOfPatientID": "TEXT"} for part in other.split("\\")]
+        values["OtherPatientIDsSequence"] = json.dumps(items, separators=(",", ":"))
 
 
 def _dates(seen: Seen, values: Values) -> None:
@@ -154,7 +181,11 @@ def _identifiers(seen: Seen, values: Values) -> None:
 _RULES: tuple[Rule, ...] = (
     _charset_spelling,
     _charset_declare,
+    _charset_candidates,
     _names,
+    _quality_control,
+    _uids,
+    _other_ids,
     _dates,
     _times,
     _sex,
@@ -184,4 +215,9 @@ _ATTRIBUTES = (
     "AccessionNumber",
     "IssuerOfPatientID",
     "IssuerOfAccessionNumberSequence",
+    "QualityControlSubject",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "SOPInstanceUID",
+    "OtherPatientIDsSequence",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -196,8 +197,10 @@ def _record_findings(rows: list[Seen]) -> list[Finding]:
         if any(row.get("PatientIdentityRemoved") == "YES" for row in members):
             found.append(("PT-22", source, entity, "PatientIdentityRemoved"))
         digits = record.get("PatientID").strip().lstrip("0")
-        if digits and record.known_birth:
-            bare[source, digits, record.get("PatientBirthDate")].append((entity, record))
+        name = " ".join(re.findall(r"\w+", record.get("PatientName").upper()))
+        for known in (name, record.get("PatientBirthDate") if record.known_birth else ""):
+            if digits and known:
+                bare[source, digits, known].append((entity, record))
         parts = record.get("PatientName").partition("=")[0].upper().split("^")[:2]
         if len(parts) == 2 and all(parts):
             words[source, frozenset(parts)].append((entity, record))
