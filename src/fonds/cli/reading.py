@@ -1,11 +1,11 @@
-"""The verbs that read: status, sql, explain."""
+"""The verbs that read: status, sql."""
 
 from __future__ import annotations
 
 import sys
 from json import loads
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +24,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("status")(status)
     app.command("sql")(sql)
-    app.command("explain")(explain)
 
 
 def status(project: ProjectOption = Path(), json: JsonOption = False) -> None:
@@ -117,44 +116,3 @@ def _whole(project: Project) -> None:
         raise StorageFailed(f"the catalog is damaged: {tables}. {CATALOG_REMEDY}")
     if newest_run(project) is None:
         raise StorageFailed(PUBLISHED_REMEDY)
-
-
-def explain(
-    what: Annotated[Literal["study", "pair"], typer.Argument(help="study UID, or pair RECORD_A RECORD_B")],
-    identifiers: Annotated[list[str], typer.Argument(help="Study Instance UID, or two record ids.")],
-    project: ProjectOption = Path(),
-    json: JsonOption = False,
-) -> None:
-    """Why does a study stand where it stands, or why are two records (not) one person?
-
-    Example: fonds explain study 1.2.840.1; fonds explain pair R01 R02
-    """
-    from fonds.catalog.store import Catalog
-    from fonds.cli import show
-    from fonds.errors import QueryRefused
-    from fonds.project.settings import load
-
-    wanted = {"study": 1, "pair": 2}[what]
-    if len(identifiers) != wanted:
-        raise QueryRefused(f"`fonds explain {what}` takes {wanted} identifier(s)")
-    folder = Path(__file__).parent / "sql"
-    names = {
-        "study": ("explain_plan", "explain_drift", "explain_changes", "explain_findings"),
-        "pair": ("explain_outcome", "explain_comparisons"),
-    }[what]
-    parts = {}
-    with Catalog(load(project)).connect() as connection:
-        for name in names:
-            query = (folder / f"{name}.sql").read_text(encoding="utf-8")
-            parts[name.removeprefix("explain_")] = connection.execute(query, sorted(identifiers)).pl()
-    if not any(part.height for part in parts.values()):
-        lists = {"study": "select study_uid from plan", "pair": "select record_a, record_b from pairs"}[what]
-        raise QueryRefused(f'nothing is known of this {what}; `fonds sql "{lists}"` lists them')
-    if json:
-        show.as_json({name: part.to_dicts() for name, part in parts.items()})
-        return
-    for name, part in parts.items():
-        if part.height:
-            show.frame(part, name.capitalize())
-        else:
-            show.data.print(f"{name.capitalize()}: none")

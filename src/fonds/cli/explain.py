@@ -1,0 +1,266 @@
+"""`fonds explain`: why a study's values are what they will be, why two records are (not) one, what an object said."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fonds.cli.stages import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from fonds.project.settings import Project
+
+Row = dict[str, Any]
+MOST_VALUES = 12
+_STATES = {"approved": "green", "proposed": "yellow", "rejected": "red"}
+_SEVERITIES = {"block": "red", "critical": "red", "major": "yellow"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    what: Annotated[
+        list[str] | None, typer.Argument(help="STUDY_UID, or study STUDY_UID, or pair RECORD_A RECORD_B.")
+    ] = None,
+    project: ProjectOption = Path(),
+    attribute: Annotated[
+        str | None, typer.Option("--attribute", "-a", metavar="KEYWORD", help="Only this attribute of the study.")
+    ] = None,
+    object_: Annotated[
+        Path | None, typer.Option("--object", metavar="FILE", help="What this DICOM file said before it was changed.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Why is a value of a study what it is, or why are two records (not) one person? Shows patient data.
+
+    Example: fonds explain 1.2.840.1; fonds explain 1.2.840.1 -a PatientName; fonds explain pair R01 R02
+    """
+    from fonds.errors import QueryRefused
+
+    words = what or []
+    if object_ is not None and not words:
+        _object(object_, json)
+    elif len(words) == 3 and words[0] == "pair":
+        _pair(project, sorted(words[1:]), json)
+    elif (len(words) == 1 and words[0] not in ("study", "pair")) or (len(words) == 2 and words[0] == "study"):
+        _study(project, words[-1], attribute, json)
+    else:
+        raise QueryRefused("write `fonds explain STUDY_UID`, `fonds explain pair RECORD_A RECORD_B`, or --object FILE")
+
+
+def _pair(project: Path, records: list[str], json: bool) -> None:
+    from fonds.catalog.store import Catalog
+    from fonds.cli import show
+    from fonds.errors import QueryRefused
+    from fonds.project.settings import load
+
+    folder = Path(__file__).parent / "sql"
+    with Catalog(load(project)).connect() as connection:
+        parts = {
+            name: connection.execute((folder / f"explain_{name}.sql").read_text(encoding="utf-8"), records).pl()
+            for name in ("outcome", "comparisons")
+        }
+    if not any(part.height for part in parts.values()):
+        raise QueryRefused(
+            'nothing is known of this pair; `fonds sql "select record_a, record_b from pairs"` lists them'
+        )
+    if json:
+        show.as_json({name: part.to_dicts() for name, part in parts.items()})
+        return
+    for name, part in parts.items():
+        show.frame(part, name.capitalize())
+
+
+def _object(path: Path, json: bool) -> None:
+    from fonds.cli import show
+    from fonds.dicom.write import originals
+    from fonds.errors import QueryRefused
+
+    try:
+        with path.open("rb") as stream:
+            found = originals(stream)
+    except OSError as error:
+        raise QueryRefused(f"the file can't be read ({type(error).__name__})") from None
+    if json:
+        show.as_json([asdict(one) for one in found])
+        return
+    if not found:
+        show.data.print("The object says nothing of earlier values: it has no Original Attributes Sequence.")
+    told = None
+    for one in found:
+        head = (one.when, one.system, one.source, one.reason)
+        if head != told:
+            told = head
+            show.data.rule(f"{one.when}  {one.reason}", align="left", style="dim", characters="─")
+            show.data.print(f"by {one.system}, which had it from {one.source or 'nobody named'}", highlight=False)
+        grid = _grid()
+        value = _value(one.text) + (" [dim](broke its VR: kept as bytes)[/]" if one.nonconforming else "")
+        grid.add_row(f"  {one.keyword or one.path}", value)
+        show.data.print(grid)
+
+
+def _study(project: Path, study: str, attribute: str | None, json: bool) -> None:
+    from fonds.cli import show
+    from fonds.errors import QueryRefused
+    from fonds.normalize.explain import explain as told_of
+    from fonds.project.settings import load
+
+    opened = load(project)
+    if attribute is not None:
+        _known(opened, attribute)
+    found = told_of(opened, study, attribute)
+    if found is None:
+        raise QueryRefused('nothing is known of this study; `fonds sql "select study_uid from plan"` lists them')
+    if json:
+        show.as_json(found)
+        return
+    show.data.print(f"[bold]Study {found['study_uid']}[/]", soft_wrap=True, highlight=False)
+    for part in found["plan"]:
+        show.data.print(_plan(part))
+    for one in found["attributes"]:
+        show.data.print()
+        show.data.print(f"[bold]{one['attribute']}[/] [dim]{one['path']}[/]", highlight=False)
+        show.data.print(_values(one, moves={part["source"] for part in found["plan"] if part["state"] == "planned"}))
+    if found["findings"]:
+        show.data.print("\n[bold]Findings on the study as a whole[/]")
+        grid = _grid()
+        for finding in found["findings"]:
+            _finding(grid, finding)
+        show.data.print(grid)
+    if not found["attributes"] and not found["findings"]:
+        show.data.print("\nIts files agree, no rule changes them, and no check finds anything.")
+    if found["note"]:
+        show.talk.print(found["note"], style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+
+def _known(project: Project, attribute: str) -> None:
+    from fonds.catalog.schema import attributes
+    from fonds.errors import QueryRefused
+    from fonds.normalize.definition import NESTED
+
+    if attribute not in (*attributes(project), *NESTED):
+        raise QueryRefused(f"{attribute} isn't catalogued; rules/base/attributes.yaml names those that are")
+
+
+def _grid() -> Table:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=26, overflow="fold")
+    grid.add_column(overflow="fold", ratio=1)
+    return grid
+
+
+def _plan(part: Row) -> Table:
+    from rich.markup import escape
+
+    grid = _grid()
+    state = f"{part['state']}{_in(part)}"
+    if part["proven"] is not None:
+        state += f", {part['proven']}" + (f" ({part['proven_reason']})" if part["proven_reason"] else "")
+    why = f": {part['reason']}" if part["reason"] else ""
+    grid.add_row(f"{escape(part['source'])} {_objects(part['objects'])}", escape(state + why))
+    if part["detail"]:
+        grid.add_row("", f"[dim]{escape(part['detail'])}[/]")
+    return grid
+
+
+def _in(part: Row) -> str:
+    return f" in wave {part['wave']}, number {part['sequence']}" if part["wave"] is not None else ""
+
+
+def _values(one: Row, moves: set[str]) -> Table:
+    from rich.markup import escape
+
+    grid = _grid()
+    for value in one["values"][:MOST_VALUES]:
+        grid.add_row(f"  {escape(value['source'])} {_objects(value['objects'])}", _value(value["raw"]))
+        for told in value["index"]:
+            word = {"index": "its word counts", "files": "the files' word counts"}.get(
+                told["winner"], "nobody's counts"
+            )
+            part = f" of {told['part']}" if told["part"] else ""
+            grid.add_row(
+                f"    {escape(told['index_source'])} says", f"{_value(told['index_value'])} [dim]{word}{part}[/]"
+            )
+        for change in value["changes"]:
+            _change(grid, change, value, "will" if value["source"] in moves else "would")
+        if value["unchanged"] and value["changes"]:
+            grid.add_row(f"    {_objects(value['unchanged'])}", "stay as they are")
+    if (more := len(one["values"]) - MOST_VALUES) > 0:
+        grid.add_row("", f"[dim]{more} more values; --json has all[/]")
+    for finding in one["findings"]:
+        _finding(grid, finding)
+    return grid
+
+
+def _change(grid: Table, change: Row, value: Row, will: str) -> None:
+    from rich.markup import escape
+
+    for step in change["steps"]:
+        facts = f"{step['pack']} {step['pack_version']}, {step['reason']}, confidence {step['confidence']:g}"
+        asks = ", asks a steward" if step["needs"] == "steward" else ""
+        grid.add_row(f"    {escape(step['rule'])}", f"→ {_value(step['after'])}")
+        grid.add_row("", f"[dim]{escape(step['title'])}[/]")
+        grid.add_row("", f"[dim]{escape(facts)}{asks}[/]")
+    if not change["steps"]:
+        facts = f"{change['pack']} {change['pack_version']}, {change['reason']}, confidence {change['confidence']:g}"
+        grid.add_row(f"    {escape(change['rule'])}", f"→ {_value(change['after'])}")
+        grid.add_row("", f"[dim]{escape(facts)}; made by the packs as they were[/]")
+    for number, one in enumerate(change["candidates"][:3], start=1):
+        why = f" [dim]{escape(str(one.get('why', '')))}[/]"
+        grid.add_row(f"    candidate {number}", f"{_value(one.get('value'))}{why}")
+    style = _STATES.get(change["state"], "white")
+    how = _how(change)
+    some = f", {_objects(change['objects'])}" if change["objects"] != value["objects"] else ""
+    grid.add_row(f"    [{style}]{change['state']}[/]{some}", f"[dim]{how}[/]")
+    for made in change["decisions"]:
+        comment = f": {made['comment']}" if made["comment"] else ""
+        said = f"{made['verdict']} by {made['who']}, {made['at'][:16]}{comment}"
+        grid.add_row(f"    decision {made['decision_id']}", escape(said))
+    grid.add_row(f"    [bold]target {will} say[/]", f"[bold]{_value(change['target'])}[/]")
+
+
+def _how(change: Row) -> str:
+    """Why the change is in its state."""
+    if change["decisions"]:
+        return f"change {change['change_id']}"
+    if change["state"] == "approved":
+        return f"no steward is asked; change {change['change_id']}"
+    return f"waits at the desk as change {change['change_id']}"
+
+
+def _finding(grid: Table, finding: Row) -> None:
+    from rich.markup import escape
+
+    style = _SEVERITIES.get(finding["severity"], "white")
+    times = f" [dim]({finding['entities']} times)[/]" if finding["entities"] > 1 else ""
+    grid.add_row(f"  [{style}]{finding['severity']}[/] {finding['check_id']}", escape(finding["message"]) + times)
+    shown = f"{escape(finding['source'])}" + (f": {_value(finding['value'])}" if finding["value"] else "")
+    grid.add_row("", f"[dim]{shown}[/]")
+    fix = f"remedy: {finding['fix']}" if finding["fix"] else "remedy: a person looks"
+    grid.add_row("", f"[dim]{escape(fix)}; {escape(finding['standard'] or '')}[/]".replace("; [/]", "[/]"))
+
+
+def _objects(count: int) -> str:
+    return f"{count:,} object" + ("" if count == 1 else "s")
+
+
+def _value(text: str | None) -> str:
+    """A value as it is shown: absent and empty ones have words, control characters show."""
+    from rich.markup import escape
+
+    if text is None:
+        return "[dim italic]absent[/]"
+    if not text:
+        return "[dim italic]empty[/]"
+    plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return escape(plain if plain == plain.strip() else f"'{plain}'")
