@@ -92,7 +92,8 @@ def test_an_approved_change_fills_a_key_attribute(tmp_path: Path) -> None:
     empty = catalog.read("instances").filter(pl.col("AccessionNumber") == "").head(2)
     changes = empty.select("source", "location").with_columns(
         change_id=pl.col("location"), attribute=pl.lit("AccessionNumber"), path=pl.lit("(0008,0050)"),
-        before=pl.lit(""), after=pl.lit("A1"), rule=pl.lit("accession.order"), state=pl.Series(["approved", "proposed"]),
+        before=pl.lit(""), after=pl.lit("A1"), rule=pl.lit("accession.order"),
+        state=pl.Series(["approved", "proposed"]),
     )  # fmt: skip
     catalog.replace("changes", changes)
     with catalog.connect() as connection:
@@ -143,7 +144,8 @@ def test_the_report_counts_out_no_small_group_of_patients(project: Project) -> N
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE worst_offenders AS SELECT 'check' AS kind, 'c' || records AS name, 's' AS source, "
-            "9 AS failed, 9 - position AS weighted, 0.1 AS share, records FROM (VALUES (1, 4), (2, 5), (3, NULL), (4, 1), (5, 0)) "
+            "9 AS failed, 9 - position AS weighted, 0.1 AS share, records "
+            "FROM (VALUES (1, 4), (2, 5), (3, NULL), (4, 1), (5, 0)) "
             "t(position, records)"
         )
         told = {row["name"]: row["patients"] for row in rows(connection, query)}

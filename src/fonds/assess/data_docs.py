@@ -42,7 +42,6 @@ def make_offline(folder: Path) -> None:
 def make_index(folder: Path, gates: pl.DataFrame) -> None:
     """The page in front: each suite and source of both stages, what failed there, and the page that shows it."""
     style = (_HERE / "static" / "data_docs.css").read_text(encoding="utf-8")
-    pages = {path.relative_to(folder).parts[::2][:2]: path for path in sorted(folder.glob("*/validations/**/*.html"))}
     failed = ~pl.col("success")
     summed = gates.group_by("stage", "suite", "source", "stops", maintain_order=True).agg(
         pl.len().alias("expectations"),
@@ -51,7 +50,9 @@ def make_index(folder: Path, gates: pl.DataFrame) -> None:
     )
     rows = []
     for stage, suite, source, stops, expectations, failing, entities in summed.rows():
-        page = pages.get((stage, f"{suite}.{source}"))
+        # the library makes a folder of each part of a suite's name between dots
+        where = folder.joinpath(stage, "validations", suite, *source.split("."))
+        page = next(iter(sorted(where.rglob("*.html"))), None)
         address = quote(page.relative_to(folder).as_posix()) if page else ""
         name = html.escape(f"{suite}: {source}")
         told = f'<a href="{address}">{name}</a>' if page else name

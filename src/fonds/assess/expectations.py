@@ -31,6 +31,11 @@ class Asked:
     denominator: int
 
     @property
+    def column(self) -> str:
+        """What the check's column is called on the pages."""
+        return f"{self.check.id} {self.check.name}"
+
+    @property
     def allowed(self) -> int:
         """How many entities may fail."""
         # a share such as 0.9 has no exact binary form: the least above a whole number is that number
@@ -51,7 +56,7 @@ class Session:
 
         made = [
             gx.expectations.ExpectColumnValuesToBeInSet(
-                column=one.check.id, value_set=[True], mostly=one.mostly, **_about(one.check)
+                column=one.column, value_set=[True], mostly=one.mostly, **_about(one.check)
             )
             for one in asked
         ]
@@ -63,7 +68,7 @@ class Session:
 
         made = [
             gx.expectations.ExpectColumnSumToBeBetween(
-                column=one.check.id, min_value=0, max_value=one.allowed, **_about(one.check)
+                column=one.column, min_value=0, max_value=one.allowed, **_about(one.check)
             )
             for one in asked
         ]
@@ -86,6 +91,7 @@ class Session:
         from great_expectations.core.run_identifier import RunIdentifier
 
         name = f"{suite.name}.{source}"
+        frame = rows.select(pl.col(one.check.id).alias(one.column) for one in asked).to_pandas()
         asset = self.context.data_sources.add_pandas(name).add_dataframe_asset("catalog")
         batch = asset.add_batch_definition_whole_dataframe("all")
         made = self.context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
@@ -96,13 +102,13 @@ class Session:
             result_format="BASIC",
         )
         outcome = self.context.checkpoints.add(checkpoint).run(
-            batch_parameters={"dataframe": rows.select(one.check.id for one in asked).to_pandas()},
+            batch_parameters={"dataframe": frame},
             run_id=RunIdentifier(f"run {self.run}", datetime.now(tz=UTC)),
         )
         (result,) = outcome.run_results.values()
-        by_id = {one.check.id: one for one in asked}
+        named = {one.column: one for one in asked}
         answers = [
-            _answer(suite, source, by_id[one.expectation_config.kwargs["column"]], one) for one in result.results
+            _answer(suite, source, named[one.expectation_config.kwargs["column"]], one) for one in result.results
         ]
         told = ("check_id", "severity", "expectation", "mostly", "evaluated", "unexpected", "success")
         self.results.append({
