@@ -151,16 +151,17 @@ class OtherIds(Action):
     def sql(self, at: At) -> str:
         """The items there are, and one more for each identifier that none has."""
         ids = f"list_transform(string_split({at.column('OtherPatientIDs')}, '\\'), lambda one: trim(one, ' '))"
-        there = f"coalesce(json_extract_string({at.value}, '$[*].PatientID'), []::VARCHAR[])"
+        items = f"nullif({at.value}, '')"
+        there = f"coalesce(json_extract_string({items}, '$[*].PatientID'), []::VARCHAR[])"
         new = (
             "list_filter(ids, lambda one, place: one <> '' AND list_position(ids, one) = place "
             "AND NOT list_contains(there, one))"
         )
         issuer = f", 'IssuerOfPatientID', {literal(self.issuer)}" if self.issuer else ""
         item = f"json_object('PatientID', one{issuer}, 'TypeOfPatientID', {literal(self.type)})::VARCHAR"
-        items = f"array_to_string(list_transform(new, lambda one: {item}), ',')"
-        begun = f"coalesce(left({at.value}, length({at.value}) - 1) || ',', '[')"
-        made = f"CASE WHEN len(new) > 0 THEN {begun} || {items} || ']' ELSE {at.value} END"
+        added = f"array_to_string(list_transform(new, lambda one: {item}), ',')"
+        begun = f"coalesce(left({items}, length({items}) - 1) || ',', '[')"
+        made = f"CASE WHEN len(new) > 0 THEN {begun} || {added} || ']' ELSE {at.value} END"
         return let(ids, "ids", let(there, "there", let(new, "new", made)))
 
 
