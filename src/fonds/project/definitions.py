@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,13 +44,22 @@ def load_yaml(path: Path, model: type[M], context: Any = None) -> M:
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse safely: bounded size, depth and node count (aliases counted expanded), plain types only."""
+    """Parse safely: bounded size, depth and node count (aliases counted expanded), plain types only.
+
+    The answer is shared by all who read the same content: it is not to be changed.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DefinitionInvalid(str(path), [(None, f"can't be read: {error.strerror}")]) from error
     if len(raw) > MAX_BYTES:
         raise DefinitionInvalid(str(path), [(None, f"is larger than {MAX_BYTES} bytes")])
+    return _parsed(path, raw)
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, raw: bytes) -> Any:
+    # kept by content: one command reads the same checks and packs several times, and 160 checks take seconds
     try:
         # composed once: the bound is checked on the nodes before anything is built from them
         constructor, _ = YAML(typ="rt").get_constructor_parser(raw.decode("utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from functools import cache
 
 import sqlglot
@@ -71,16 +72,21 @@ def parse(text: str, vocabulary: Vocabulary, *, it: str | None = None) -> exp.Ex
     """
     if len(text) > MAX_LENGTH:
         raise ValueError(f"is longer than {MAX_LENGTH} characters")
-    try:
-        tree = sqlglot.parse_one(text, dialect="duckdb")
-    except (SqlglotError, RecursionError):
-        raise ValueError("is not an SQL expression") from None
+    tree = _tree(text).copy()
     if it is not None:
         tree = tree.transform(
             lambda node: exp.column(it, quoted=True) if isinstance(node, exp.Column) and node.name == "it" else node
         )
     check(tree, vocabulary)
     return tree
+
+
+@lru_cache(maxsize=4096)
+def _tree(text: str) -> exp.Expression:
+    try:
+        return sqlglot.parse_one(text, dialect="duckdb")
+    except (SqlglotError, RecursionError):
+        raise ValueError("is not an SQL expression") from None
 
 
 def check(tree: exp.Expression, vocabulary: Vocabulary) -> None:
