@@ -28,8 +28,24 @@ def refresh(text: str, checks: Sequence[Check]) -> str:
 
 
 def _checks(checks: Sequence[Check]) -> str:
+    lines = ["| level | entities | conformance | completeness | plausibility | together |", "|---|---|---|---|---|---|"]
+    kinds = ("conformance", "completeness", "plausibility")
+    for level in LEVELS.values():
+        ours = [check for check in checks if check.level == level.name]
+        counts = " | ".join(str(sum(check.kahn == kind for check in ours)) for kind in kinds)
+        lines.append(f"| {level.name} | {level.subject} | {counts} | {len(ours)} |")
+    counts = " | ".join(str(sum(check.kahn == kind for check in checks)) for kind in kinds)
+    lines.append(f"| all |  | {counts} | {len(checks)} |")
+    for level in LEVELS.values():
+        ours = sorted((check for check in checks if check.level == level.name), key=lambda check: check.id)
+        if ours:
+            lines += ["", f"### {level.name.capitalize()}", "", *_table(ours)]
+    return "\n".join(lines)
+
+
+def _table(checks: Sequence[Check]) -> list[str]:
     lines = [
-        "| id | name | level | Kahn | severity | threshold | about | standard | fixed by |",
+        "| id | name | Kahn | severity | may fail | about | what it tells a person | standard | mended by |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for check in checks:
@@ -37,20 +53,21 @@ def _checks(checks: Sequence[Check]) -> str:
         about = ", ".join(words[:3]) + (", …" if len(words) > 3 else "")
         standard = f"[{check.standard}]({check.link})" if check.standard else ""
         lines.append(
-            f"| {check.id} | {check.name} | {check.level} | {check.kahn} | {check.severity} | {check.threshold:g} "
-            f"| {about} | {standard} | {check.fix or ''} |"
+            f"| {check.id} | {check.name} | {check.kahn} | {check.severity} | {check.threshold:.4g} "
+            f"| {about} | {check.message} | {standard} | {check.fix or ''} |"
         )
-    lines += ["", "What each tells a person:", ""]
-    lines += [f"- **{check.id}** {check.message}" for check in checks]
-    return "\n".join(lines)
+    return lines
 
 
 def _columns() -> str:
-    lines = ["| level | an entity | besides the columns of | stand alone | added |", "|---|---|---|---|---|"]
+    lines = ["| level | an entity | columns | stand alone |", "|---|---|---|---|"]
     for level in LEVELS.values():
-        added = "; ".join(f"`{name}`: {meaning}" for name, meaning in level.extra.items())
         keys = ", ".join(f"`{key}`" for key in level.keys) or "all"
-        lines.append(f"| {level.name} | {level.subject} | `{level.table}` | {keys} | {added} |")
+        lines.append(f"| {level.name} | {level.subject} | those of `{level.table}` | {keys} |")
+    for level in LEVELS.values():
+        if level.extra:
+            lines += ["", f"Level {level.name} adds:", ""]
+            lines += [f"- `{name}`: {meaning}" for name, meaning in level.extra.items()]
     lines += ["", "Every level also has what fonds.yaml says about the source:", ""]
     lines += [f"- `{name}`: {meaning}" for name, meaning in SETTINGS.items()]
     return "\n".join(lines)
