@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fonds.cli.showing import counted, value_text
 from fonds.cli.stages import JsonOption, ProjectOption
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _object(path: Path, json: bool) -> None:
             show.data.rule(f"{one.when}  {one.reason}", align="left", style="dim", characters="─")
             show.data.print(f"by {one.system}, which had it from {one.source or 'nobody named'}", highlight=False)
         grid = _grid()
-        value = _value(one.text) + (" [dim](broke its VR: kept as bytes)[/]" if one.nonconforming else "")
+        value = value_text(one.text) + (" [dim](broke its VR: kept as bytes)[/]" if one.nonconforming else "")
         grid.add_row(f"  {one.keyword or one.path}", value)
         show.data.print(grid)
 
@@ -167,7 +168,7 @@ def _plan(part: Row) -> Table:
     if part["proven"] is not None:
         state += f", {part['proven']}" + (f" ({part['proven_reason']})" if part["proven_reason"] else "")
     why = f": {part['reason']}" if part["reason"] else ""
-    grid.add_row(f"{escape(part['source'])} {_objects(part['objects'])}", escape(state + why))
+    grid.add_row(f"{escape(part['source'])} {counted(part['objects'], 'object')}", escape(state + why))
     if part["detail"]:
         grid.add_row("", f"[dim]{escape(part['detail'])}[/]")
     return grid
@@ -182,19 +183,19 @@ def _values(one: Row, moves: set[str]) -> Table:
 
     grid = _grid()
     for value in one["values"][:MOST_VALUES]:
-        grid.add_row(f"  {escape(value['source'])} {_objects(value['objects'])}", _value(value["raw"]))
+        grid.add_row(f"  {escape(value['source'])} {counted(value['objects'], 'object')}", value_text(value["raw"]))
         for told in value["index"]:
             word = {"index": "its word counts", "files": "the files' word counts"}.get(
                 told["winner"], "nobody's counts"
             )
             part = f" of {told['part']}" if told["part"] else ""
             grid.add_row(
-                f"    {escape(told['index_source'])} says", f"{_value(told['index_value'])} [dim]{word}{part}[/]"
+                f"    {escape(told['index_source'])} says", f"{value_text(told['index_value'])} [dim]{word}{part}[/]"
             )
         for change in value["changes"]:
             _change(grid, change, value, "will" if value["source"] in moves else "would")
         if value["unchanged"] and value["changes"]:
-            grid.add_row(f"    {_objects(value['unchanged'])}", "stay as they are")
+            grid.add_row(f"    {counted(value['unchanged'], 'object')}", "stay as they are")
     if (more := len(one["values"]) - MOST_VALUES) > 0:
         grid.add_row("", f"[dim]{more} more values; --json has all[/]")
     for finding in one["findings"]:
@@ -208,25 +209,25 @@ def _change(grid: Table, change: Row, value: Row, will: str) -> None:
     for step in change["steps"]:
         facts = f"{step['pack']} {step['pack_version']}, {step['reason']}, confidence {step['confidence']:g}"
         asks = ", asks a steward" if step["needs"] == "steward" else ""
-        grid.add_row(f"    {escape(step['rule'])}", f"→ {_value(step['after'])}")
+        grid.add_row(f"    {escape(step['rule'])}", f"→ {value_text(step['after'])}")
         grid.add_row("", f"[dim]{escape(step['title'])}[/]")
         grid.add_row("", f"[dim]{escape(facts)}{asks}[/]")
     if not change["steps"]:
         facts = f"{change['pack']} {change['pack_version']}, {change['reason']}, confidence {change['confidence']:g}"
-        grid.add_row(f"    {escape(change['rule'])}", f"→ {_value(change['after'])}")
+        grid.add_row(f"    {escape(change['rule'])}", f"→ {value_text(change['after'])}")
         grid.add_row("", f"[dim]{escape(facts)}; made by the packs as they were[/]")
     for number, one in enumerate(change["candidates"][:3], start=1):
         why = f" [dim]{escape(str(one.get('why', '')))}[/]"
-        grid.add_row(f"    candidate {number}", f"{_value(one.get('value'))}{why}")
+        grid.add_row(f"    candidate {number}", f"{value_text(one.get('value'))}{why}")
     style = _STATES.get(change["state"], "white")
     how = _how(change)
-    some = f", {_objects(change['objects'])}" if change["objects"] != value["objects"] else ""
+    some = f", {counted(change['objects'], 'object')}" if change["objects"] != value["objects"] else ""
     grid.add_row(f"    [{style}]{change['state']}[/]{some}", f"[dim]{how}[/]")
     for made in change["decisions"]:
         comment = f": {made['comment']}" if made["comment"] else ""
         said = f"{made['verdict']} by {made['who']}, {made['at'][:16]}{comment}"
         grid.add_row(f"    decision {made['decision_id']}", escape(said))
-    grid.add_row(f"    [bold]target {will} say[/]", f"[bold]{_value(change['target'])}[/]")
+    grid.add_row(f"    [bold]target {will} say[/]", f"[bold]{value_text(change['target'])}[/]")
 
 
 def _how(change: Row) -> str:
@@ -244,23 +245,7 @@ def _finding(grid: Table, finding: Row) -> None:
     style = _SEVERITIES.get(finding["severity"], "white")
     times = f" [dim]({finding['entities']} times)[/]" if finding["entities"] > 1 else ""
     grid.add_row(f"  [{style}]{finding['severity']}[/] {finding['check_id']}", escape(finding["message"]) + times)
-    shown = f"{escape(finding['source'])}" + (f": {_value(finding['value'])}" if finding["value"] else "")
+    shown = f"{escape(finding['source'])}" + (f": {value_text(finding['value'])}" if finding["value"] else "")
     grid.add_row("", f"[dim]{shown}[/]")
     fix = f"remedy: {finding['fix']}" if finding["fix"] else "remedy: a person looks"
     grid.add_row("", f"[dim]{escape(fix)}; {escape(finding['standard'] or '')}[/]".replace("; [/]", "[/]"))
-
-
-def _objects(count: int) -> str:
-    return f"{count:,} object" + ("" if count == 1 else "s")
-
-
-def _value(text: str | None) -> str:
-    """A value as it is shown: absent and empty ones have words, control characters show."""
-    from rich.markup import escape
-
-    if text is None:
-        return "[dim italic]absent[/]"
-    if not text:
-        return "[dim italic]empty[/]"
-    plain = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
-    return escape(plain if plain == plain.strip() else f"'{plain}'")

@@ -27,6 +27,7 @@ STAGES = {
     "reconcile": "Prove that all of it arrived.",
     "report": "Show it: one HTML file.",
 }
+EXAMPLES = {"normalize": "normalize; fonds normalize --dry-run --rule names.comma"}
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-p", help="Project folder, or a folder inside it.", envvar="FONDS_PROJECT")
 ]
@@ -51,7 +52,7 @@ def exit_code(results: list[StageResult]) -> Exit:
 def register(app: typer.Typer) -> None:
     """Add one command for each stage."""
     for name, question in STAGES.items():
-        app.command(name, help=f"{question}\n\nExample: fonds {name}")(_command(name))
+        app.command(name, help=f"{question}\n\nExample: fonds {EXAMPLES.get(name, name)}")(_command(name))
 
 
 def _command(name: str) -> Callable[..., None]:
@@ -82,6 +83,33 @@ def _command(name: str) -> Callable[..., None]:
             _run(name, project, json, force=force, effective=effective)
 
         return assess
+    if name == "normalize":
+
+        def normalize(
+            project: ProjectOption = Path(),
+            *,
+            force: Annotated[bool, typer.Option("--force", help="Compute again although nothing changed.")] = False,
+            dry_run: Annotated[
+                bool, typer.Option("--dry-run", help="Show what the rules would change; write nothing.")
+            ] = False,
+            rule: Annotated[
+                str | None, typer.Option("--rule", metavar="ID", help="With --dry-run: only this rule.")
+            ] = None,
+            source: Annotated[
+                list[str] | None, typer.Option("--source", "-s", help="With --dry-run: only this source.")
+            ] = None,
+            json: JsonOption = False,
+        ) -> None:
+            if dry_run:
+                from fonds.cli.simulation import show_simulation
+
+                show_simulation(project, rule, source or [], json)
+            elif rule is not None or source:
+                raise typer.BadParameter("--rule and --source belong to --dry-run: a run takes all rules")
+            else:
+                _run(name, project, json, force=force)
+
+        return normalize
     if name == "migrate":
 
         def migrate(

@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 import polars as pl
-from pydicom.datadict import tag_for_keyword
 
 from fonds.catalog.schema import attributes
 from fonds.catalog.store import Catalog, literal
@@ -109,7 +108,7 @@ def _differing(said: pl.DataFrame, *others: pl.DataFrame) -> list[str]:
     found = {*several.filter(pl.col("raw") > 1)["attribute"]}
     found |= {word for part in others for word in part["attribute"] if word is not None}
     known = found & {*said["attribute"]}
-    return sorted(known, key=lambda word: (tag_for_keyword(word) or 1 << 32, word))
+    return sorted(known, key=lambda word: (_path(word) or "~", word))
 
 
 def _steps(
@@ -141,8 +140,15 @@ def _attribute(word: str, said: pl.DataFrame, changes: pl.DataFrame, drifted: pl
         index_rows = index.drop("source", "attribute", "file_value").to_dicts()
         values.append({**value, "unchanged": rest, "index": index_rows, "changes": of_value})
         del values[-1]["attribute"]
-    path = tag_path(word) if tag_for_keyword(word) is not None else ""
-    return {"attribute": word, "path": path, "values": values}
+    return {"attribute": word, "path": _path(word), "values": values}
+
+
+def _path(word: str) -> str:
+    """The attribute's tag; empty for a private one."""
+    try:
+        return tag_path(word)
+    except KeyError:
+        return ""
 
 
 def _chain(taken: pl.DataFrame, change: Row) -> list[Row]:
