@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -117,15 +116,10 @@ def _expanded(tree: exp.Expression, templates: Mapping[str, Template]) -> exp.Ex
     if template is None:
         return tree
     given = dict(zip(template.parameters, tree.expressions, strict=True))
-    filled = _body(template.sql).transform(
+    filled = _tree(template.sql).transform(
         lambda node: given[node.name].copy() if isinstance(node, exp.Column) and node.name in given else node
     )
     return exp.Paren(this=_expanded(filled, templates))
-
-
-@cache
-def _body(text: str) -> exp.Expression:
-    return sqlglot.parse_one(text, dialect="duckdb")
 
 
 def _walk(tree: exp.Expression, vocabulary: Vocabulary) -> Iterator[tuple[exp.Expression, int, frozenset[str], bool]]:
