@@ -66,8 +66,9 @@ def people_tests() -> Mapping[str, Template]:
         ),
         "is_no_name": Template(
             ("name",),
-            "is_stand_in(name) OR is_garbled(name) OR has_title(name) OR contains(name, ',') "
-            "OR NOT regexp_matches(name, '\\pL') OR (NOT contains(name, '^') AND contains(trim(name), ' '))",
+            "regexp_matches(name, '[^\\s^=]') AND (is_stand_in(name) OR is_garbled(name) OR has_title(name) "
+            "OR contains(name, ',') OR NOT regexp_matches(name, '\\pL') "
+            "OR (NOT contains(name, '^') AND contains(trim(name), ' ')))",
             "a person's name that isn't family and given name parted by carets, or stands for nobody",
         ),
         "has_title": Template(
