@@ -69,7 +69,9 @@ def _action(placed: Placed, word: str, value: str, column: Column) -> str:
             found = f"SELECT t.term FROM spellings t WHERE t.rule = {key} AND t.spelling = lower(trim({value}, ' '))"
             made = f"coalesce(({found}), {value})"
         case Trim():
-            made = f"trim({value if rule.what == 'ends' else _components(value)}, ' ')"
+            single = f"regexp_replace({value}, ' {{2,}}', ' ', 'g')"
+            inner = {"ends": value, "inside": single, "components": _components(single)}[rule.what]
+            made = f"trim({inner}, ' ')"
         case SplitName():
             pattern, replace = NAME_FORMS[rule.form]
             made = f"regexp_replace({value}, {literal(pattern)}, {literal(replace)})"
@@ -85,8 +87,7 @@ def _action(placed: Placed, word: str, value: str, column: Column) -> str:
 
 
 def _components(name: str) -> str:
-    single = f"regexp_replace({name}, ' {{2,}}', ' ', 'g')"
-    return f"regexp_replace({single}, ' ?([\\^=\\\\]) ?', '\\1', 'g')"
+    return f"regexp_replace({name}, ' ?([\\^=\\\\]) ?', '\\1', 'g')"
 
 
 def _each(rule: Regex, value: str) -> str:

@@ -53,12 +53,14 @@ class Map(BaseRule):
 class Trim(BaseRule):
     """Spaces go.
 
-    `what: ends` takes the spaces at both ends of the value; `what: components` those around every component of a name,
-    and makes doubled ones single.
+    `what: ends` takes the spaces at both ends of the value; `what: inside` makes doubled ones single, too; `what:
+    components` does so in a name, and takes those around every component.
     """
 
     action: Literal["trim"]
-    what: Literal["ends", "components"] = Field("ends", description="ends of the value, or of a name's components")
+    what: Literal["ends", "inside", "components"] = Field(
+        "ends", description="ends of the value; doubled ones inside, too; or those of a name's components"
+    )
 
 
 class SplitName(BaseRule):
