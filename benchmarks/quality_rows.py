@@ -128,3 +128,41 @@ def _layout() -> str:
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> float:
     return float(connection.execute(query).fetchall()[0][0])
+
+
+def change(project: Project, *, scattered: bool) -> int:
+    """Let 1 % of the rows change as a crawl does: studies go, say something else, and come; returns how many rows.
+
+    As a rule what changes lies together (the same folders, the same weeks); `scattered` takes studies from everywhere.
+    """
+    catalog, parts = Catalog(project), project.root / "parts"
+    with catalog.connect() as connection:
+        few = "hash(StudyInstanceUID) % 1000" if scattered else f"CAST(left(location, 7) AS BIGINT) * 1000 // {_copies(connection)}"
+        rows = catalog.scan("instances", files=catalog.files("instances"))
+        connection.execute(
+            f"CREATE TEMP TABLE moved AS SELECT *, {few} AS share FROM ({rows}) WHERE {few} BETWEEN 500 AND 507"
+        )
+        remove = [Path(name) for (name,) in connection.execute("SELECT DISTINCT filename FROM moved").fetchall()]
+        columns = ", ".join(map(quote, schema.table(project, "instances").schema))
+        new = "'2.25.' || hash({0}, 'new')"
+        queries = {
+            "kept": f"SELECT {columns} FROM ({catalog.scan('instances', files=remove)}) "
+            "ANTI JOIN moved USING (filename, file_row_number)",
+            "changed": f"SELECT {columns} FROM (SELECT * REPLACE (NULL AS SeriesDescription, 'ROE^JANE' AS PatientName, "
+            "size + 1 AS size, mtime_ns + 1 AS mtime_ns) FROM moved WHERE share < 505)",
+            "come": f"SELECT {columns} FROM (SELECT * REPLACE ({', '.join(f'{new.format(u)} AS {u}' for u in (*_UIDS, 'SOPInstanceUID'))}, "
+            "'new' || location AS location, 'N' || PatientID AS PatientID) FROM moved WHERE share >= 505)",
+        }
+        add: list[Path] = []
+        for name, query in queries.items():
+            (parts / name).parent.mkdir(exist_ok=True)
+            connection.execute(f"COPY ({query}) TO {literal(str(parts / name))} {_layout()}")
+            add += sorted((parts / name).glob("*.parquet"))
+        count = int(_number(connection, "SELECT count(*) FROM moved WHERE share < 505 OR share >= 505"))
+    catalog.commit("instances", add=add, remove=remove)
+    shutil.rmtree(parts)
+    return count
+
+
+def _copies(connection: duckdb.DuckDBPyConnection) -> int:
+    return 1 + int(_number(connection, "SELECT max(CAST(left(location, 7) AS BIGINT)) FROM instances"))

@@ -53,6 +53,8 @@ class Outcome:
 
     parts: tuple[Part, ...]
     broken: tuple[str, ...]
+    folded: frozenset[str] = frozenset()
+    """columns of `folded.instances`, where groups were judged by distinct rows"""
 
 
 def lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -92,24 +94,23 @@ def run(
     parts: list[Part] = []
     broken: list[str] = []
     folded = [] if only is not None else [check for check in checks if _folds(check, vocabularies)]
+    columns = columns_of(connection, folded, vocabularies) if folded else {}
     if folded:
-        _fold(connection, columns_of(connection, folded, vocabularies), folder / "folded.parquet")
+        _fold(connection, columns, folder / "folded.parquet")
     finished = 0
     for level in LEVELS if only is None else only:
         ours = [check for check in checks if check.level == level]
-        for schema, some in (
-            ("main", [c for c in ours if c not in folded]),
-            ("folded", [c for c in ours if c in folded]),
-        ):
-            path = folder / f"{level}-{schema}.parquet"
-            query = partial(marked, level, vocabularies=vocabularies, only=only[level] if only is not None else "")
-            with world(connection, schema) if schema != "main" else nullcontext():
-                sound = _pass(connection, some, query, path)
-            broken += [check.id for check in some if check not in sound]
-            parts += [Part(level, tuple(sound), path)] if sound else []
+        query = partial(marked, level, vocabularies=vocabularies, only=only[level] if only is not None else "")
+        for schema, some in (("", [c for c in ours if c not in folded]), ("folded", [c for c in ours if c in folded])):
+            if some:
+                path = folder / f"{level}{'-' if schema else ''}{schema}.parquet"
+                with world(connection, schema) if schema else nullcontext():
+                    sound = _pass(connection, some, query, path)
+                broken += [check.id for check in some if check not in sound]
+                parts += [Part(level, tuple(sound), path)] if sound else []
         finished += len(ours)
         done(finished)
-    return Outcome(tuple(parts), tuple(broken))
+    return Outcome(tuple(parts), tuple(broken), frozenset(columns))
 
 
 def count(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> pl.DataFrame:
@@ -119,10 +120,10 @@ def count(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> pl.Da
 
 
 def columns_of(
-    connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], vocabularies: Vocabularies
+    connection: duckdb.DuckDBPyConnection, checks: Sequence[Check], vocabularies: Vocabularies, text: str = ""
 ) -> dict[str, str]:
-    """The columns of `instances` that some checks and the relations of their levels name, with their DuckDB types."""
-    words: set[str] = set()
+    """The columns of `instances` that some checks, the relations of their levels and `text` name, with DuckDB types."""
+    words = set(re.findall(r"\w+", text))
     for level in {check.level for check in checks}:
         ours = [check for check in checks if check.level == level]
         words |= set(re.findall(r"\w+", judged(level, ours, vocabularies)))
@@ -180,7 +181,7 @@ def _pass(
             return [*sound(some[:middle]), *sound(some[middle:])] if middle else []
         return list(some)
 
-    found = sound(checks) if checks else []
+    found = sound(checks)
     if found and len(found) < len(checks):
         write(found)
     return found

@@ -46,13 +46,16 @@ def assess(
         if run.unchanged:
             return run.result()
         vocabularies = project_vocabularies(project)
-        with run.catalog.connect() as connection:
+        versions = run.catalog.versions()
+        with run.catalog.connect(versions) as connection:
             kept = keep(
                 run,
                 connection,
                 checks,
                 packs,
                 vocabularies,
+                read=versions,
+                force=force,
                 done=lambda done: run.progress(done, len(checks), "checks"),
             )
             departments = connection.sql("SELECT source, department FROM sources").pl()
