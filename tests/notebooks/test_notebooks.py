@@ -64,6 +64,18 @@ def test_the_tour_tells_raw_from_effective(project: Project, monkeypatch: pytest
     shown["catalog"].close()
 
 
+def test_the_quality_notebook_shows_what_the_views_say(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FONDS_PROJECT", str(project.root))
+    _, shown = _loaded("quality").app.run()
+    assert shown["index"].filter(scope="source").height == 4
+    assert shown["cells"].filter(modality="MR")["quality"].to_list() == [pytest.approx(0.4)]
+    assert shown["trend"].filter(run=9, source="radiology")["change"].to_list() == [pytest.approx(0.375)]
+    assert shown["gates"]["stops"].to_list()[0] == "wave"
+    assert "names.comma" in shown["effect"]["rule"].to_list()
+    assert set(shown["offenders"]["kind"]) >= {"check", "cell"}
+    shown["catalog"].close()
+
+
 def test_the_published_file_is_opened_by_plain_duckdb(project: Project) -> None:
     with duckdb.connect(str(project.catalog_dir / "catalog.duckdb"), read_only=True) as catalog:
         assert catalog.sql("SELECT count(*) FROM reconciliation").fetchall() == [(101,)]

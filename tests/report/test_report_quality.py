@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,13 @@ def test_the_page_links_to_the_data_docs_where_gates_are_told(tmp_path: Path) ->
     page = (project.reports_dir / "report.html").read_text(encoding="utf-8")
     chapter = page[page.index('<section id="gates"') : page.index('<section id="conformance"')]
     assert 'href="data_docs/index.html"' in chapter
+
+
+def test_every_query_of_the_page_for_analysts_runs(catalog: duckdb.DuckDBPyConnection) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text(encoding="utf-8")
+    queries = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert len(queries) >= 10
+    told = [catalog.sql(query).pl() for query in queries]
+    assert all(frame.columns for frame in told)
+    # scanners: the hand-made findings are about no object
+    assert sum(frame.height == 0 for frame in told) <= 1

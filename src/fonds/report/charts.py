@@ -190,11 +190,12 @@ def _counts() -> alt.Axis:
 
 
 def _heatmap(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart:
-    """Cells of a share between 0 and 1, the number written in each: the colour is never alone."""
+    """Cells of a share between 0 and 1, the number written in each: the colour is never alone. NULL leaves a gap."""
     # where cells are many they are small, and their numbers have no decimals unless the share is between 99 and 100 %
     dense = frame[block.y].n_unique() > 9 or frame[block.x].n_unique() > 9
     letters = 10 if frame[block.x].n_unique() > 7 else 12
-    base = alt.Chart(frame, width=_width(block), height=alt.Step(24 if dense else 38)).encode(
+    filled = frame.filter(pl.col(block.color or block.x).is_not_null())
+    base = alt.Chart(filled, width=_width(block), height=alt.Step(24 if dense else 38)).encode(
         x=alt.X(
             f"{block.x}:N",
             sort=_as_asked(frame, block.x),

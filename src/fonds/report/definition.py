@@ -14,7 +14,7 @@ from fonds.project.settings import Project
 REMEDIES = "reports/remedies.yaml"
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Format = Literal["text", "code", "whole", "share", "points", "bytes", "decimal", "date", "list", "status"]
+Format = Literal["text", "code", "whole", "share", "precise", "points", "bytes", "decimal", "date", "list", "status"]
 
 
 class Column(Definition):

@@ -13,7 +13,7 @@ from fonds.report.definition import Column, Table
 STATUS = '(<td headers="{id}-{name}")([^>]*>)([a-z-]+)(?=</td>)'
 # a keyword as long as a column breaks between its words; copied, it is whole
 KEYWORD = '(<td headers="{id}-attribute"[^>]*>)([A-Za-z]+)(?=</td>)'
-NUMERIC = ("whole", "share", "points", "bytes", "decimal")
+NUMERIC = ("whole", "share", "precise", "points", "bytes", "decimal")
 
 
 def table_html(block: Table, frame: pl.DataFrame, identifier: str) -> str:
@@ -62,8 +62,8 @@ def _formatted(made: GT, column: Column) -> GT:
     match column.format:
         case "whole":
             return made.fmt_integer(column.name)
-        case "share":
-            return made.fmt_percent(column.name, decimals=1)
+        case "share" | "precise":
+            return made.fmt_percent(column.name, decimals=1 if column.format == "share" else 2)
         case "points":
             # a difference of two shares, in percentage points
             return made.fmt_number(column.name, decimals=2, scale_by=100, force_sign=True)
