@@ -31,6 +31,8 @@ class Query:
     attribute: str
     sources: tuple[str, ...]
     sql: str
+    fills: bool
+    """whether objects without the attribute may get one"""
 
 
 def queries(pipelines: dict[str, tuple[Placed, ...]], drifting: frozenset[str] = frozenset()) -> list[Query]:
@@ -41,7 +43,24 @@ def queries(pipelines: dict[str, tuple[Placed, ...]], drifting: frozenset[str] =
     found = chains(pipelines, drifting)
     # Modality comes first: what a study consists of is asked of the corrected values
     found = sorted(found, key=lambda one: one[0] != "Modality")
-    return [Query(word, tuple(names), _query(word, steps, names, drifting)) for word, steps, names in found]
+    return [
+        Query(word, tuple(names), _query(word, steps, names, drifting), _fills(word, steps))
+        for word, steps, names in found
+    ]
+
+
+def _fills(attribute: str, steps: Steps) -> bool:
+    return any(word == attribute and placed.rule.fills_or_empties() for placed, word in steps)
+
+
+def present(connection: duckdb.DuckDBPyConnection, attributes: Iterable[str], given: str) -> frozenset[str]:
+    """Those of the attributes that some object has; `given` is the table or view of the objects."""
+    words = sorted(set(attributes))
+    if not words:
+        return frozenset()
+    counts = ", ".join(f"count({raw(word)})" for word in words)
+    (row,) = connection.sql(f"SELECT {counts} FROM {given}").fetchall()
+    return frozenset(word for word, count in zip(words, row, strict=True) if count)
 
 
 def chains(

@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from fonds.normalize import drift, lookup_sql, private, twice
-from fonds.normalize.compile import load_tables, queries
+from fonds.normalize.compile import load_tables, present, queries
 from fonds.normalize.examples import check
 from fonds.normalize.lookup import Matcher
 from fonds.normalize.order import Ordered, pipelines
@@ -117,7 +117,11 @@ def computed(
 
 
 def _propose(connection: duckdb.DuckDBPyConnection, ordered: Ordered, tell: Tell) -> None:
-    asked = queries(ordered.rules, drift.tell(connection))
+    drifting = drift.tell(connection)
+    found = queries(ordered.rules, drifting)
+    there = present(connection, (query.attribute for query in found), "told" if drifting else "instances")
+    # most archives lack a third of the attributes: what nobody has and no rule fills needs no question
+    asked = [query for query in found if query.fills or query.attribute in there | drifting]
     for done, query in enumerate(asked, start=1):
         connection.execute(f"INSERT INTO proposals {query.sql}")
         tell(done, len(asked), "attributes", query.attribute)
