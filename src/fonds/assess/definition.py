@@ -144,13 +144,15 @@ class Checks(Definition):
 
 
 def load_all(project: Project) -> list[Check]:
-    """Every check of the project, its examples run; raises DefinitionInvalid with all mistakes."""
+    """Every check of the project, its examples run, the suites made from them read; raises DefinitionInvalid."""
     from fonds.assess.examples import wrong_examples  # it measures, and measuring needs this module
+    from fonds.assess.suites import load_suites
 
     found = load_with_files(project)
     checks = [check for _, check in found]
     if wrong := wrong_examples(project, checks):
         raise DefinitionInvalid(FOLDER, [(None, text) for text in wrong])
+    load_suites(project, checks)
     return checks
 
 
