@@ -32,6 +32,8 @@ _REQUIRED = frozenset(
     (0x00080020, 0x00080030, 0x00080050, 0x00080060, 0x00080090, 0x00100010, 0x00100020, 0x00100030, 0x00100040)
 ) | {0x00200010, 0x00200011}
 _TYPE_1 = frozenset((0x00080060,))
+# of type 1C everywhere: with a value or not at all (PS3.3 C.12.1.1.2)
+_NEVER_EMPTY = frozenset((CHARACTER_SET,))
 _PATH = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
 _DEEPEST = 5
 
@@ -53,6 +55,11 @@ class Change:
         if found is None:
             raise CoercionRefused(f"{self.path} is not a top-level attribute", reason="path")
         return int(found[1] + found[2], 16)
+
+    @property
+    def removes(self) -> bool:
+        """Whether the attribute goes: nothing comes after it, or an empty value where none may be empty."""
+        return self.after is None or (self.after == "" and self.tag in _NEVER_EMPTY)
 
     @property
     def items_before(self) -> Nested:

@@ -136,6 +136,8 @@ def _as_approved(source: _Object, target: _Object, change: Change, *, exact: boo
         return _items_as_approved(source, target, change, exact=exact)
     if change.tag != ISSUER_OF_ACCESSION:
         found = target.text(change.tag)
+        if change.removes:
+            return found is None
         return found == change.after or (change.after is not None and found == change.after.rstrip(" "))
     wanted: Nested = [{LOCAL_ENTITY: change.after}] if change.after is not None else []
     items = target.items(change.tag)

@@ -52,30 +52,43 @@ class Original:
     reason: str
 
 
-def original_item(write: Encoding, reason: Reason, priors: list[Prior], author: Author) -> bytes:
-    """One item of Original Attributes Sequence: the old values in order of tag, and who changed them, when and why.
+def original_items(write: Encoding, reason: Reason, priors: list[Prior], author: Author) -> list[bytes]:
+    """Items of Original Attributes Sequence: the old values in order of tag, and who changed them, when and why.
 
-    A value that breaks its VR or VM is listed empty, and its bytes in Nonconforming Modified Attributes Sequence.
+    A value that breaks its VR or VM is listed empty, and its bytes in Nonconforming Modified Attributes Sequence. That
+    sequence may have several items (PS3.3 C.12.1.1.9.2), but dciodvfy takes one: each further such value gets an item
+    of Original Attributes of its own.
     """
-    values, broken = [], []
+    values: list[bytes] = []
+    broken: list[tuple[Prior, list[bytes]]] = []
     for prior in priors:
         if prior.whole is not None:
             values.append(prior.whole)
         elif conforms(prior.vr, prior.raw, prior.codec) and _multiplicity_fits(prior):
             values.append(write.element(prior.tag, prior.vr, prior.raw))
+        elif broken:
+            broken.append((prior, [write.element(prior.tag, prior.vr, b"")]))
         else:
             values.append(write.element(prior.tag, prior.vr, b""))
-            number = struct.pack("<H" if write.little else ">H", _WHOLE_VALUE)
-            broken.append(
-                write.item(
-                    write.element(SELECTOR, "AT", write.tag(prior.tag)),
-                    write.element(VALUE_NUMBER, "US", number),
-                    write.element(NONCONFORMING_VALUE, "OB", prior.raw),
-                )
-            )
+            broken.append((prior, values))
+    if not broken:
+        return [_original_item(write, reason, values, None, author)]
+    return [_original_item(write, reason, listed, prior, author) for prior, listed in broken]
+
+
+def _original_item(write: Encoding, reason: Reason, values: list[bytes], broken: Prior | None, author: Author) -> bytes:
+    bytes_kept = []
+    if broken is not None:
+        number = struct.pack("<H" if write.little else ">H", _WHOLE_VALUE)
+        kept = write.item(
+            write.element(SELECTOR, "AT", write.tag(broken.tag)),
+            write.element(VALUE_NUMBER, "US", number),
+            write.element(NONCONFORMING_VALUE, "OB", broken.raw),
+        )
+        bytes_kept.append(write.element(NONCONFORMING, "SQ", kept))
     return write.item(
         write.element(MODIFIED, "SQ", write.item(*values)),
-        *([write.element(NONCONFORMING, "SQ", b"".join(broken))] if broken else []),
+        *bytes_kept,
         write.element(MODIFIED_WHEN, "DT", author.when.encode("ascii")),
         write.element(SYSTEM, "LO", _plain(author.system)),
         write.element(PREVIOUS, "LO", _plain(author.source)),

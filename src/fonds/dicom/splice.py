@@ -31,7 +31,7 @@ from fonds.dicom.changes import (
 from fonds.dicom.charset import DEFAULT, codec, repair
 from fonds.dicom.elements import Element, Encoding, Walker, vr_of
 from fonds.dicom.framing import Frame
-from fonds.dicom.history import Prior, equipment_item, original_item
+from fonds.dicom.history import Prior, equipment_item, original_items
 from fonds.dicom.values import CODED_VRS, PLAIN_VRS, as_text, uid_text
 from fonds.errors import CoercionRefused
 
@@ -168,7 +168,7 @@ class _Splice:
             yield "UT" if change.tag == ISSUER_OF_ACCESSION else self._vr(change.tag), change.after
 
     def _new(self, change: Change) -> bytes | None:
-        if change.after is None:
+        if change.after is None or change.removes:
             return None
         if change.tag == ISSUER_OF_ACCESSION:
             entity = self.write.element(LOCAL_ENTITY, "UT", self._bytes(change, "UT", change.after))
@@ -199,7 +199,7 @@ class _Splice:
         return found
 
     def _history(self) -> list[bytes]:
-        """Items of Original Attributes Sequence: one for each reason there is, with the time of an earlier change."""
+        """Items of Original Attributes Sequence for each reason there is, with the time of an earlier change."""
         items: list[bytes] = []
         for reason in REASONS:
             tags = {tag for tag, change in self.changes.items() if change.reason == reason}
@@ -210,7 +210,7 @@ class _Splice:
                 tags.add(COERCION_TIME)
             if tags:
                 priors = [self._prior(tag) for tag in sorted(tags)]
-                items.append(original_item(self.write, reason, priors, self.author))
+                items += original_items(self.write, reason, priors, self.author)
         return items
 
     def _prior(self, tag: int) -> Prior:
@@ -244,9 +244,11 @@ def encoded(text: str, vr: str, term: str) -> bytes | None:
     if text.isascii():
         return text.encode("ascii")
     chosen = codec(term or DEFAULT)
-    if vr not in CODED_VRS or chosen.only_ascii:
+    if vr not in CODED_VRS:
         return None
     if len(chosen.encodings) == 1:
+        if chosen.only_ascii:
+            return None
         try:
             return text.encode(chosen.encodings[0])
         except UnicodeEncodeError:
