@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -27,7 +28,7 @@ class CodeMap(Definition):
     system: Literal["loinc", "rsna"] = Field(description="loinc, or rsna for a Playbook RPID")
     code: str = Field(pattern=r"^(RPID)?[0-9]{1,8}(-[0-9])?$", description="LOINC number or RPID")
     by: str = Field(min_length=1, max_length=120, description="who mapped it: a person, a committee, a published map")
-    at: str = Field(pattern=r"^\d{4}-\d\d-\d\d$", description="day of the mapping, YYYY-MM-DD")
+    at: date = Field(description="day of the mapping, YYYY-MM-DD")
     how: Literal["exact", "broader", "narrower"] = Field("exact", description="what the code is to the procedure")
 
 
