@@ -71,9 +71,15 @@ def stewards(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def withdraw(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Take back winning values that were rejected (table `judged`): the rules then act on what the files say."""
+    """Take back winning values that were rejected (view `judged`): the rules then act on what the files say.
+
+    Returns whether there were some. The table `withdrawn` has the rows of `judged` that were rejected with them.
+    """
+    won = connection.sql("FROM winners LIMIT 1").fetchall()
+    which = "WHERE state = 'rejected' AND rule LIKE 'drift.%'" if won else "LIMIT 0"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE withdrawn AS FROM judged {which}")
     (taken,) = connection.execute(
-        "DELETE FROM winners w WHERE EXISTS (FROM judged j WHERE j.source = w.source AND j.location = w.location "
-        "AND j.attribute = w.attribute AND j.state = 'rejected')"
+        "DELETE FROM winners w WHERE EXISTS (FROM withdrawn j WHERE j.source = w.source AND j.location = w.location "
+        "AND j.attribute = w.attribute)"
     ).fetchall()[0]
     return bool(taken)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from fonds.catalog.schema import table
+from fonds.catalog.store import literal, quote
+from fonds.errors import CatalogInvalid
 from fonds.normalize import drift, lookup_sql, private, twice
 from fonds.normalize.compile import load_tables, present, queries
 from fonds.normalize.examples import check
 from fonds.normalize.lookup import Matcher
 from fonds.normalize.order import Ordered, pipelines
 from fonds.operations import decisions
-from fonds.operations.runs import Progress, StageResult, stage_run
+from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
 from fonds.project.settings import Project
 
 Tell = Callable[[int, int, str, str], None]
@@ -48,6 +53,13 @@ SELECT i.change_id, i.source, i.location, i.study_uid, i.attribute, i.path, i.be
     END AS state, i.candidates
 FROM identified i JOIN by_rule b USING (rule) LEFT JOIN decided d ON d.subject = i.change_id
 """
+# What the rules propose once rejected words of an index are withdrawn, and these words beside it, so that they can be
+# seen and taken back
+WITH_WITHDRAWN = """
+SELECT * FROM judged UNION ALL
+SELECT * FROM withdrawn w
+WHERE NOT EXISTS (FROM proposals p WHERE p.source = w.source AND p.location = w.location AND p.path = w.path)
+"""
 
 
 def normalize(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
@@ -74,28 +86,50 @@ def normalize(project: Project, *, progress: Progress | None = None, force: bool
             return run.result()
         with run.catalog.connect() as connection:
             changes, lookups = computed(project, connection, ordered, run.progress)
+            _write(run, connection, changes)
             run.left.extend(private.flagged(project, connection))
-        run.replace("changes", changes)
-        run.count("changes", changes.height)
-        for state, count in changes.group_by("state").len().sort("state").iter_rows():
-            run.count(state, count)
-        run.count("objects", changes.select("source", "location").n_unique())
         for name, matcher in lookups.items():
             run.count(f"texts unmapped by {name.partition(':')[2]}", len(matcher.unmapped))
-        waiting = changes.filter(pl.col("state") == "proposed")
-        if waiting.height:
-            ids = ", ".join(waiting.get_column("rule").unique().sort())
-            values = waiting.get_column("change_id").n_unique()
-            run.left.append(f"changed values that wait for approval at the desk: {values}, by {ids}")
     return run.result()
+
+
+def _write(run: StageRun, connection: duckdb.DuckDBPyConnection, changes: duckdb.DuckDBPyRelation) -> None:
+    """Put the rows in place of the table, and count them: they go straight into a file, not through memory."""
+    columns = ", ".join(quote(name) for name in table(run.project, "changes").schema)
+    root = run.project.catalog_dir
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".changes-") as scratch:
+        file = Path(scratch) / "changes.parquet"
+        connection.execute("SET preserve_insertion_order = false")
+        rows = f"SELECT {columns} FROM ({changes.sql_query()})"
+        connection.execute(f"COPY ({rows}) TO {literal(str(file))} (FORMAT parquet)")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW written AS FROM read_parquet({literal(str(file))})")
+        twins = connection.sql("FROM written SELECT 1 GROUP BY source, location, path HAVING count(*) > 1 LIMIT 1")
+        if twins.fetchall():
+            raise CatalogInvalid("changes: two of one attribute of one object")
+        states = connection.sql("FROM written SELECT state, count(*) GROUP BY state ORDER BY state").fetchall()
+        ((objects,),) = connection.sql(
+            "SELECT count(*) FROM (SELECT DISTINCT source, location FROM written)"
+        ).fetchall()
+        waiting = connection.sql(
+            "FROM written SELECT count(DISTINCT change_id), string_agg(DISTINCT rule, ', ' ORDER BY rule) "
+            "WHERE state = 'proposed'"
+        ).fetchall()
+        run.catalog.commit("changes", add=[file] if states else [], remove=run.catalog.files("changes"))
+    run.count("changes", sum(count for _, count in states))
+    for state, count in states:
+        run.count(state, count)
+    run.count("objects", objects)
+    if waiting[0][0]:
+        run.left.append(f"changed values that wait for approval at the desk: {waiting[0][0]}, by {waiting[0][1]}")
 
 
 def computed(
     project: Project, connection: duckdb.DuckDBPyConnection, ordered: Ordered, tell: Tell
-) -> tuple[pl.DataFrame, dict[str, Matcher]]:
-    """The rows of `changes`, and what looked descriptions up, by rule; nothing is written.
+) -> tuple[duckdb.DuckDBPyRelation, dict[str, Matcher]]:
+    """The rows of `changes`, computed when they are asked for, and what looked descriptions up, by rule.
 
-    Leaves the view `told` and the tables of the rules on the connection. Raises DefinitionInvalid.
+    Nothing is written. Leaves the view `told` and the tables of the rules on the connection. Raises DefinitionInvalid.
     """
     rules = {placed.table_key: placed for placed in (rule for order in ordered.rules.values() for rule in order)}
     check(rules.values())
@@ -107,13 +141,11 @@ def computed(
     stewards = [placed.rule.id for placed in rules.values() if placed.rule.needs == "steward"]
     stewards += drift.stewards(connection)
     _propose(connection, ordered, tell)
-    changes = _judged(project, connection, stewards)
-    connection.register("judged", changes.to_arrow())
+    _decide(project, connection, stewards)
     if drift.withdraw(connection):
         connection.execute("TRUNCATE proposals")
         _propose(connection, ordered, tell)
-        changes = _kept(changes, _judged(project, connection, stewards))
-    return changes, lookups
+    return connection.sql(WITH_WITHDRAWN), lookups
 
 
 def _propose(connection: duckdb.DuckDBPyConnection, ordered: Ordered, tell: Tell) -> None:
@@ -127,17 +159,14 @@ def _propose(connection: duckdb.DuckDBPyConnection, ordered: Ordered, tell: Tell
         tell(done, len(asked), "attributes", query.attribute)
 
 
-def _kept(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """What the rules propose without the rejected values, and those beside it: they can be seen and taken back."""
-    rejected = before.filter((pl.col("state") == "rejected") & pl.col("rule").str.starts_with("drift."))
-    return pl.concat([after, rejected.join(after, on=["source", "location", "path"], how="anti")])
+def _decide(project: Project, connection: duckdb.DuckDBPyConnection, stewards: list[str]) -> None:
+    """Make the view `judged`: the proposals with identifier and state.
 
-
-def _judged(project: Project, connection: duckdb.DuckDBPyConnection, stewards: list[str]) -> pl.DataFrame:
-    """The proposals with identifier and state: a decision on the change itself goes before one on its rules."""
+    A decision on the change itself goes before one on its rules.
+    """
     decided = decisions.standing(project, "change").select(
         pl.col("subject_a").alias("subject"), "verdict", pl.col("subject_b").alias("chosen")
     )
     connection.register("decided", decided.to_arrow())
     connection.register("stewards", pl.DataFrame({"id": stewards}, schema={"id": pl.String()}).to_arrow())
-    return connection.sql(JUDGED).pl()
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW judged AS {JUDGED}")

@@ -77,7 +77,7 @@ def simulate(
     where = f"source IN ({', '.join(literal(name) for name in ordered.rules) or 'NULL'})"
     with Catalog(project).connect() as connection:
         would, _ = computed(project, connection, ordered, tell)
-        connection.register("would", would.filter(pl.col("source").is_in(list(ordered.rules))).to_arrow())
+        connection.register("would", would.pl().filter(pl.col("source").is_in(list(ordered.rules))).to_arrow())
         connection.execute(_COMPARED.format(where=where))
         if rule is not None:
             connection.execute(
