@@ -102,8 +102,9 @@ def _object(path: Path, json: bool) -> None:
             told = head
             show.data.rule(f"{one.when}  {one.reason}", align="left", style="dim", characters="─")
             show.data.print(f"by {one.system}, which had it from {one.source or 'nobody named'}", highlight=False)
-        grid = _grid()
-        value = value_text(one.text) + (" [dim](broke its VR: kept as bytes)[/]" if one.nonconforming else "")
+        grid = _grid(34)
+        value = value_text(one.text) if one.text is not None else "[dim italic]absent or empty[/]"
+        value += " [dim](broke its VR)[/]" if one.nonconforming else ""
         grid.add_row(f"  {one.keyword or one.path}", value)
         show.data.print(grid)
 
@@ -151,11 +152,11 @@ def _known(project: Project, attribute: str) -> None:
         raise QueryRefused(f"{attribute} isn't catalogued; rules/base/attributes.yaml names those that are")
 
 
-def _grid() -> Table:
+def _grid(width: int = 26) -> Table:
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=26, overflow="fold")
+    grid.add_column(width=width, overflow="fold")
     grid.add_column(overflow="fold", ratio=1)
     return grid
 
