@@ -87,7 +87,7 @@ def reach(
 ) -> int:
     """Tables `entities_LEVEL` (to judge anew) and `studies_LEVEL` (whose rows that takes); returns how many studies.
 
-    `files` hold the level's keys; `told` are SELECTs of the hashes that changed rows of other tables tell.
+    `files` hold the level's keys; `told` are SELECTs of the values that changed rows of other tables tell.
     """
     place = LEVELS[level]
     ways = len(place.touches) - 1
@@ -97,9 +97,10 @@ def reach(
         "(SELECT * FROM gone_instances UNION ALL SELECT * FROM come_instances)"
     )
     reached = [f"t_{n} IN (SELECT t_{n} FROM moved WHERE t_{n} IS NOT NULL)" for n in range(ways)]
-    for n, table in enumerate(place.told_by, start=ways):
+    for n, (table, (left, _)) in enumerate(place.told_by.items(), start=ways):
         if told and table in told:
-            reached.append(f"t_{n} IN ({told[table]})")
+            values = ", ".join(f"v{which}" for which in range(len(left)))
+            reached.append(f"t_{n} IN (SELECT hash({values}) FROM ({told[table]}) news({values}))")
     spread = f" UNION SELECT entity FROM {every} WHERE {' OR '.join(reached)}" if reached else ""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE entities_{level} AS SELECT entity FROM moved{spread}")
     mine = f"entity IN (FROM entities_{level})"
@@ -110,7 +111,9 @@ def reach(
     return number(connection, f"SELECT count(*) FROM studies_{level}")
 
 
-def worlds(connection: duckdb.DuckDBPyConnection, level: str, columns: Mapping[str, str]) -> tuple[str, str]:
+def worlds(
+    connection: duckdb.DuckDBPyConnection, level: str, columns: Mapping[str, str], folder: Path
+) -> tuple[str, str]:
     """Two schemas, before and after, whose `instances` hold what judging `entities_LEVEL` takes: their names."""
     names = ", ".join(map(quote, columns))
     connection.execute(
@@ -123,16 +126,27 @@ def worlds(connection: duckdb.DuckDBPyConnection, level: str, columns: Mapping[s
         "FROM instances WHERE StudyInstanceUID IS NULL AND EXISTS (FROM wanted WHERE StudyInstanceUID IS NULL)"
     )
     kept = f"SELECT {names} FROM rows_{level} ANTI JOIN come_instances USING (source, location)"
-    _world(connection, f"before_{level}", f"{kept} UNION ALL SELECT {names} FROM gone_instances", columns)
-    _world(connection, f"after_{level}", f"SELECT {names} FROM rows_{level}", columns)
+    _world(connection, f"before_{level}", f"{kept} UNION ALL SELECT {names} FROM gone_instances", columns, folder)
+    _world(connection, f"after_{level}", f"SELECT {names} FROM rows_{level}", columns, folder)
     return f"before_{level}", f"after_{level}"
 
 
-def bare_worlds(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> tuple[str, str]:
-    """The same where a row is an entity that depends on no other: the rows that went and those that came."""
+def bare_worlds(
+    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], folder: Path, told: Sequence[str] = ()
+) -> tuple[str, str]:
+    """The same where a row is an entity that depends on no other: the rows that went and those that came.
+
+    `told` are SELECTs of source and location of rows that other tables tell something new of.
+    """
     names = ", ".join(map(quote, columns))
+    places = " UNION ".join(told) or "SELECT source, location FROM come_instances WHERE false"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE told_instances AS SELECT {names} FROM instances SEMI JOIN ({places}) "
+        "USING (source, location) ANTI JOIN come_instances USING (source, location)"
+    )
     for schema, side in (("before_instance", "gone"), ("after_instance", "come")):
-        _world(connection, schema, f"SELECT {names} FROM {side}_instances", columns)
+        rows = f"SELECT {names} FROM {side}_instances UNION ALL FROM told_instances"
+        _world(connection, schema, rows, columns, folder)
         connection.execute(f"CREATE OR REPLACE VIEW {schema}.unreadable AS FROM temp.{side}_unreadable")
     return "before_instance", "after_instance"
 
@@ -147,11 +161,17 @@ def _hash(expressions: Sequence[str]) -> str:
     return f"CASE WHEN {known} THEN hash({', '.join(expressions)}) END"
 
 
-def _world(connection: duckdb.DuckDBPyConnection, schema: str, rows: str, columns: Mapping[str, str]) -> None:
+def _world(
+    connection: duckdb.DuckDBPyConnection, schema: str, rows: str, columns: Mapping[str, str], folder: Path
+) -> None:
+    # in Parquet, whose dictionaries let a function run once a value instead of once a row
+    path = folder / f"{schema}.parquet"
+    connection.execute(f"COPY ({rows}) TO {literal(str(path))} (FORMAT parquet, ROW_GROUP_SIZE 16384)")
     described = connection.execute("DESCRIBE main.instances").fetchall()
     picked = ", ".join(
         quote(name) if name in columns else f"NULL::{kind} AS {quote(name)}" for name, kind, *_ in described
     )
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {schema}_rows AS {rows}")
-    connection.execute(f"CREATE OR REPLACE VIEW {schema}.instances AS SELECT {picked} FROM temp.{schema}_rows")
+    connection.execute(
+        f"CREATE OR REPLACE VIEW {schema}.instances AS SELECT {picked} FROM read_parquet({literal(str(path))})"
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,9 +68,9 @@ def lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 @contextmanager
-def world(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[None]:
-    """Let tables be those of the schema `name`, where it has them."""
-    connection.execute(f"SET search_path = '{name},main'")
+def world(connection: duckdb.DuckDBPyConnection, *names: str) -> Iterator[None]:
+    """Let tables be those of the first of these schemas that has them."""
+    connection.execute(f"SET search_path = '{','.join(dict.fromkeys((*names, 'main')))}'")
     try:
         yield
     finally:
@@ -83,28 +83,31 @@ def run(
     vocabularies: Vocabularies,
     folder: Path,
     *,
-    only: Mapping[str, str] | None = None,
+    schema: str = "main",
+    only: str = "",
     done: Callable[[int], None] = lambda number: None,
 ) -> Outcome:
     """Judge every entity once, its outcomes written below `folder`; `done` hears of finished checks.
 
-    With `only` (a condition on the rows of each level it names) no other level is judged, and each in a single pass.
+    The tables are those of `schema`; `only` is a condition on the rows of each level.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[Part] = []
     broken: list[str] = []
-    folded = [] if only is not None else [check for check in checks if _folds(check, vocabularies)]
-    columns = columns_of(connection, folded, vocabularies) if folded else {}
-    if folded:
-        _fold(connection, columns, folder / "folded.parquet")
+    folds = [check for check in checks if _folds(check, vocabularies)]
+    columns = columns_of(connection, folds, vocabularies) if folds else {}
+    if folds:
+        with world(connection, schema):
+            _fold(connection, columns, folder / "folded.parquet")
     finished = 0
-    for level in LEVELS if only is None else only:
+    for level in LEVELS:
         ours = [check for check in checks if check.level == level]
-        query = partial(marked, level, vocabularies=vocabularies, only=only[level] if only is not None else "")
-        for schema, some in (("", [c for c in ours if c not in folded]), ("folded", [c for c in ours if c in folded])):
+        query = partial(marked, level, vocabularies=vocabularies, only=only)
+        ways = ((schema,), [c for c in ours if c not in folds]), (("folded", schema), [c for c in ours if c in folds])
+        for names, some in ways:
             if some:
-                path = folder / f"{level}{'-' if schema else ''}{schema}.parquet"
-                with world(connection, schema) if schema else nullcontext():
+                path = folder / f"{level}-{names[0]}.parquet"
+                with world(connection, *names):
                     sound = _pass(connection, some, query, path)
                 broken += [check.id for check in some if check not in sound]
                 parts += [Part(level, tuple(sound), path)] if sound else []

@@ -54,7 +54,7 @@ def rerun(
     anew = [c for c in checks if c.level in whole or last.checks.get(c.id) != now.checks[c.id]]
     rest = [c for c in checks if c not in anew]
     again = Again(tuple(check.id for check in anew))
-    if rest and moved & {"instances", "unreadable", "drift"}:
+    if rest and moved:
         rows = _differ(connection, catalog, rest, vocabularies, (last, now))
         most = MOST * changed.number(connection, "SELECT count(*) FROM instances")
         if rows is None or last.changed + rows > most:
@@ -122,29 +122,29 @@ def _restricted(
     level = checks[0].level
     place, columns = LEVELS[level], _columns(connection, checks, vocabularies)
     if not place.keys and len(place.touches) == 1:
-        schemas, only = changed.bare_worlds(connection, columns), ""
+        told = [_news(catalog, level, table, last) for table in place.told_by]
+        schemas, only = changed.bare_worlds(connection, columns, folder, told), ""
     else:
         kept = folder.parent / "touched" / level
         changed.write_keys(connection, level, "come_instances", kept / f"{len(list(kept.glob('*.parquet')))}.parquet")
-        told = {table: _told(catalog, level, table, last) for table in place.told_by}
-        changed.reach(connection, level, sorted(kept.glob("*.parquet")), told)
-        schemas, only = changed.worlds(connection, level, columns), changed.among(level)
-        for table in place.told_by:
-            connection.execute(f"CREATE OR REPLACE VIEW {schemas[0]}.{table} AS {_old(catalog, table, last)}")
+        news = {table: _news(catalog, level, table, last) for table in place.told_by}
+        changed.reach(connection, level, sorted(kept.glob("*.parquet")), news)
+        schemas, only = changed.worlds(connection, level, columns, folder), changed.among(level)
+    for table in place.told_by:
+        connection.execute(f"CREATE OR REPLACE VIEW {schemas[0]}.{table} AS {_old(catalog, table, last)}")
     for schema, parts in zip(schemas, (again.before, again.after), strict=True):
-        with passes.world(connection, schema):
-            outcome = passes.run(connection, checks, vocabularies, folder / schema, only={level: only})
+        outcome = passes.run(connection, checks, vocabularies, folder / schema, schema=schema, only=only)
         parts.extend(outcome.parts)
         if outcome.broken:
             return False
     return True
 
 
-def _told(catalog: Catalog, level: str, table: str, last: Memory) -> str:
-    """SELECT of the hashes that another table's changed rows tell, by the level's own expressions."""
+def _news(catalog: Catalog, level: str, table: str, last: Memory) -> str:
+    """SELECT of what another table's changed rows tell a level by: its own expressions over them."""
     left, _ = LEVELS[level].told_by[table]
     old, new = _old(catalog, table, last), f"SELECT * FROM main.{table}"
-    return f"SELECT hash({', '.join(left)}) FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))"
+    return f"SELECT {', '.join(left)} FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old}))"
 
 
 def _old(catalog: Catalog, table: str, last: Memory) -> str:
