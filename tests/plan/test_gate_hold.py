@@ -114,7 +114,7 @@ def test_the_verbs_exit_with_one_while_it_is_closed(project: Project) -> None:
         assert done.returncode == 1, done.stderr
         told = json.loads(done.stdout)
     assert told["suites"][0]["state"] == "closed"
-    assert (told["failed"][0]["check"], told["failed"][0]["rows"], told["failed"][0]["of"]) == ("IN-03", 31, 40)
+    assert [told["failed"][0][name] for name in ("expectation", "rows", "of")] == ["IN-03 sop-uid-invalid", 31, 40]
     write(project, "gates", [gate(success=True)])
     assert _fonds("plan", "-p", str(project.root)).returncode == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -15,7 +16,11 @@ def register(app: typer.Typer) -> None:
     app.command("gates")(gates)
 
 
-def gates(project: ProjectOption = Path(), json: JsonOption = False) -> None:
+def gates(
+    project: ProjectOption = Path(),
+    every: Annotated[bool, typer.Option("--all", help="Also expectations whose failure stops nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
     """Which gates are open, and what keeps the others shut? Exits 1 while one holds a source's studies.
 
     Example: fonds gates
@@ -36,5 +41,9 @@ def gates(project: ProjectOption = Path(), json: JsonOption = False) -> None:
         show.data.print("No suite has run yet: `fonds assess` runs those of rules/gates.")
     else:
         show.frame(suites, "Suites")
-        show.frame(failed.drop("stage"), "Expectations that failed")
+        stopping = failed.filter(stops="wave").height
+        if told := failed.height if every else stopping:
+            show.frame(failed.head(told).drop("stops"), "Expectations that failed")
+        if failed.height > told:
+            show.data.print(f"{failed.height - told} more failed and stop nothing: fonds gates --all", highlight=False)
     raise typer.Exit(Exit.GATE if "closed" in suites["state"].to_list() else Exit.DONE)
