@@ -14,7 +14,7 @@ from fonds.catalog import schema
 from fonds.catalog.store import Catalog
 from fonds.project.settings import Project
 
-TABLES = ("instances", "unreadable", "entries", "drift")
+TABLES = ("instances", "unreadable", "entries", "drift", "conformance")
 
 
 def wrong_examples(project: Project, checks: Sequence[Check]) -> list[str]:

@@ -20,7 +20,7 @@ from fonds.assess.vocabulary import LEVELS, relation
 from fonds.catalog import schema
 from fonds.catalog.store import Catalog
 
-READ = ("instances", "unreadable", "entries", "drift")
+READ = ("instances", "unreadable", "entries", "drift", "conformance")
 WRITTEN = ("findings", "measures")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from fonds.assess.conform import conform
 from fonds.assess.definition import FOLDER, Check, load_with_files
 from fonds.assess.effective import assess_effective
 from fonds.assess.gates import Counted, run_gates, tell
@@ -45,6 +46,7 @@ def assess(
     ) as run:
         if run.unchanged:
             return run.result()
+        conform(run)
         vocabularies = project_vocabularies(project)
         versions = run.catalog.versions()
         with run.catalog.connect(versions) as connection:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from fonds.assess.iod_tests import IOD_COLUMNS, IOD_EXTRA
 from fonds.assess.object_tests import KIND_COLUMN, KIND_MEANING, OF_A_PATIENT, object_tests
 from fonds.assess.people_tests import ACROSS_EXTRA, DERIVED, PATIENT_EXTRA, STUDY_EXTRA, among, people_tests
 from fonds.catalog import schema
@@ -63,7 +64,11 @@ LEVELS: dict[str, Level] = {
             "an instance",
             "location",
             "StudyInstanceUID",
-            extra={"reason": "why the file couldn't be read; NULL for one that could", "kind": KIND_MEANING},
+            extra={
+                "reason": "why the file couldn't be read; NULL for one that could",
+                "kind": KIND_MEANING,
+                **IOD_EXTRA,
+            },
             touches=(("source", "location"),),
         ),
         Level(
@@ -291,6 +296,7 @@ def relation(level: str) -> str:
     return (
         text.replace("$settings", settings)
         .replace("$kind", KIND_COLUMN)
+        .replace("$iod", IOD_COLUMNS)
         .replace("$of_a_patient", OF_A_PATIENT)
         .replace("$valid_birth_date", valid)
         .replace("$default_birth_dates", _among(_DEFAULT_DATES))

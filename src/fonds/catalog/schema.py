@@ -296,15 +296,19 @@ _FIXED = (
     ),
     Table(
         "conformance",
-        "one attribute of one object that isn't as the object's IOD wants it",
+        "one attribute of an object of the sample that isn't as its IOD wants it, or one row that says there is none",
         ("source", "location", "path", "problem"),
         {
             **_PLACE,
             "study_uid": (TEXT, "study of the object"),
             "sop_class_uid": (TEXT, "SOP class that names the IOD"),
-            "path": (TEXT, "tags down to the attribute, such as (0040,0275)[1](0040,0008)"),
+            "path": (TEXT, "tags down to the attribute, as (0040,0275)[1](0040,0008); '' in a row about the object"),
             "keyword": (TEXT, "keyword of the attribute; NULL when the dictionary has none"),
-            "problem": (TEXT, "missing | empty | vr | multiplicity | value | term | not-in-iod"),
+            "problem": (
+                TEXT,
+                "missing | empty | vr | multiplicity | value | term; of the object: none (compared, nothing wrong) | "
+                "no-iod (SOP class without IOD: only its elements were judged) | unreadable (not judged)",
+            ),
             "type": (TEXT, "1 | 1C | 2 | 2C | 3 (PS3.5 7.4)"),
             "module": (TEXT, "module that asks for it, such as General Series"),
             "value": (TEXT, "what was found, shortened; NULL for patient data and what is missing"),

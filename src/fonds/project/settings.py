@@ -167,12 +167,20 @@ class DicomTarget(DimseNode):
 TargetSettings = Annotated[FolderTarget | DicomTarget, Field(discriminator="kind")]
 
 
+class AssessSettings(Definition):
+    """How much assess opens."""
+
+    conformance_sample: Annotated[int, Field(ge=0)] | Literal["all"] = 3
+    """objects of each kind a device writes that are held against their IOD; 0: none"""
+
+
 class Settings(Definition):
     """All of fonds.yaml."""
 
     name: str
     sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], AnySource]
     target: TargetSettings = FolderTarget()
+    assess: AssessSettings = AssessSettings()
     matcher: str = "patient"
     waves: str = "flows/waves.yaml"
     report: str = "evidence"
