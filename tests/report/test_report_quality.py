@@ -78,6 +78,23 @@ def test_a_cell_is_a_source_a_modality_and_a_year(catalog: duckdb.DuckDBPyConnec
     assert (worst["checks"], worst["failed"], worst["applicable"]) == (2, 9, 24)
 
 
+def test_what_policy_skips_counts_on_neither_side(project: Project) -> None:
+    catalog = Catalog(project)
+    status = pl.when(pl.col("check_id") == "ST-04").then(pl.lit("skipped")).otherwise(pl.col("status"))
+    card = catalog.read("scorecard").with_columns(status.alias("status"))
+    with catalog.connect() as connection:
+        connection.register("policy", card.to_arrow())
+        connection.execute("CREATE OR REPLACE VIEW scorecard AS FROM policy")
+        (index,) = rows(connection, "FROM quality_index WHERE source = 'cardiology'")
+        (cell,) = rows(connection, "FROM quality_by_cell WHERE modality = 'MR'")
+        trend = rows(connection, "FROM quality_trend WHERE source = 'oncology' AND run = 9")
+        offenders = connection.sql("SELECT name FROM worst_offenders WHERE kind = 'check'").fetchall()
+    assert index["quality"] == pytest.approx(1 - (5 * 10 + 100 * 2) / (5 * 28 + 100 * 40))
+    assert (cell["checks"], cell["failed"], cell["quality"]) == (1, 0, 1)
+    assert (trend[0]["checks"], trend[0]["checks_changed"]) == (1, 0)
+    assert not [name for (name,) in offenders if name.startswith("ST-04")]
+
+
 def test_completeness_is_told_as_found_and_after_the_rules(catalog: duckdb.DuckDBPyConnection) -> None:
     told = {(row["source"], row["attribute"]): row for row in rows(catalog, "FROM key_completeness")}
     made = [row for row in objects() if row["source"] == "surgery"]

@@ -10,6 +10,7 @@ import polars as pl
 from fonds.assess.compile import Vocabularies, judged
 from fonds.assess.definition import Check, load_with_files
 from fonds.assess.gates import Counted, run_gates, tell
+from fonds.assess.rejudge import judgeable
 from fonds.assess.suites import files, load_suites
 from fonds.assess.vocabulary import LEVELS, project_vocabularies
 from fonds.catalog.store import literal
@@ -38,7 +39,7 @@ def assess_effective(project: Project, *, progress: Progress | None = None, forc
     ) as run:
         if run.unchanged:
             return run.result()
-        card = run.catalog.read("scorecard").filter(pl.col("denominator").is_not_null())
+        card = judgeable(run.catalog.read("scorecard")).filter(pl.col("denominator").is_not_null())
         wanted = [check for check in checks if any(suite.checks.takes(check) for suite in suites)]
         vocabularies = project_vocabularies(project)
         with run.catalog.connect_effective() as connection:

@@ -48,9 +48,9 @@ def status(project: ProjectOption = Path(), json: JsonOption = False) -> None:
             for name in ("sources", "waves")
         }
     last = runs(opened).unique("stage", keep="last", maintain_order=True).select("stage", "status", "ended", "counts")
-    # the gates over effective values follow normalize, as the journey runs them
+    # what assess does beside its own run follows the stage whose answer it judges
     order = {stage: float(number) for number, stage in enumerate(STAGES)}
-    order["gates"] = order["normalize"] + 0.5
+    order |= {"judge": order["assess"] + 0.5, "gates": order["normalize"] + 0.5}
     parts["stages"] = last[sorted(range(last.height), key=lambda row: order[last["stage"][row]])]
     if json:
         show.as_json({name: part.to_dicts() for name, part in parts.items()})

@@ -1,5 +1,5 @@
 -- How good the metadata is, as numbers: quality = 1 - sum(weight * failed) / sum(weight * applicable). What a check doesn't
--- apply to counts on neither side. Weights are those of `severity_weights`.
+-- apply to counts on neither side, nor what rules/thresholds.yaml skips. Weights are those of `severity_weights`.
 CREATE OR REPLACE VIEW severity_weights AS
 SELECT * FROM (VALUES ('block', 100, 1), ('critical', 20, 2), ('major', 5, 3), ('minor', 1, 4), ('info', 0, 5))
     t(severity, weight, rank);
@@ -11,6 +11,7 @@ SELECT m.source, s.department, m.modality, m.study_year, count(*) FILTER (m.deno
     sum(w.weight * m.numerator)::BIGINT AS weighted_failed, sum(w.weight * m.denominator)::BIGINT AS weighted_applicable,
     1 - weighted_failed / nullif(weighted_applicable, 0)::DOUBLE AS quality
 FROM measures m JOIN checks c USING (check_id) JOIN severity_weights w USING (severity) LEFT JOIN sources s USING (source)
+    ANTI JOIN (FROM scorecard WHERE status = 'skipped') k ON k.check_id = m.check_id AND k.source = m.source
 GROUP BY m.source, s.department, m.modality, m.study_year;
 -- Of each scope (all, department, source): now, and with approved changes applied as the suites of stage normalize counted
 -- it. A check that no such suite takes counts as found; without any, quality_after is NULL.
@@ -22,7 +23,7 @@ WITH after AS (
     SELECT c.source, c.department, c.level, c.status, c.severity, w.weight, c.numerator, c.denominator,
         coalesce(a.failed, c.numerator) AS numerator_after, coalesce(a.applicable, c.denominator) AS denominator_after
     FROM scorecard c JOIN severity_weights w USING (severity) LEFT JOIN after a USING (source, check_id)
-    WHERE c.denominator > 0
+    WHERE c.denominator > 0 AND c.status <> 'skipped'
 )
 SELECT CASE WHEN grouping(department) = 1 THEN 'all' WHEN grouping(source) = 1 THEN 'department' ELSE 'source' END AS scope,
     department, source, count(*) AS checks, count(*) FILTER (status = 'failed') AS checks_failed,
@@ -63,6 +64,7 @@ CREATE OR REPLACE VIEW quality_trend AS
 WITH weighed AS (
     SELECT a.run, a."at", a.source, a.check_id, a.check_version, a.numerator, a.denominator, w.weight
     FROM assessments a JOIN checks c USING (check_id) JOIN severity_weights w USING (severity)
+        ANTI JOIN (FROM scorecard WHERE status = 'skipped') k ON k.check_id = a.check_id AND k.source = a.source
 ), beside AS (
     SELECT *, lag(check_version) OVER earlier AS version_before, lag(numerator) OVER earlier AS numerator_before,
         lag(denominator) OVER earlier AS denominator_before, min(run) OVER (PARTITION BY source) AS first_run
@@ -121,7 +123,7 @@ WITH weighed AS (
         coalesce(o.records, 0)
     FROM scorecard s JOIN severity_weights w USING (severity) LEFT JOIN checks c USING (check_id)
         LEFT JOIN concerned o USING (source, check_id)
-    WHERE s.numerator > 0
+    WHERE s.numerator > 0 AND s.status <> 'skipped'
     UNION ALL
     SELECT 'cell', concat_ws(' ', coalesce(nullif(modality, ''), 'no modality'), coalesce(nullif(study_year, ''), 'no date')),
         source, failed, weighted_failed, NULL
