@@ -13,6 +13,7 @@ from fonds.catalog import schema
 from fonds.catalog.store import Catalog
 from fonds.errors import DefinitionInvalid
 from fonds.normalize import normalize
+from fonds.normalize.charsets import charset_candidates
 from fonds.normalize.order import pipelines
 from fonds.project.settings import Project
 from tests.normalize.acting import a_rule, answers
@@ -125,6 +126,29 @@ def test_character_sets_are_shown_side_by_side(make: Any) -> None:
     other = {one["value"]: one for one in json.loads(rows["o1"]["candidates"])}
     assert "Иванов^Олег" in other["ISO_IR 144"]["why"]
     assert other["ISO_IR 144"]["score"] > other["ISO_IR 100"]["score"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "term"),
+    [
+        ("Müller^Jörg", "utf-8", "ISO_IR 192"),
+        ("Müller^Jörg", "latin-1", "ISO_IR 100"),
+        ("Łukasz^Wójcik", "iso8859_2", "ISO_IR 101"),
+        ("Иванов^Олег", "iso8859_5", "ISO_IR 144"),
+        ("张^伟", "gb18030", "GB18030"),
+        ("ﾔﾏﾀﾞ^ﾀﾛｳ", "shift_jis", "ISO_IR 13"),
+    ],
+)
+def test_the_right_character_set_is_among_the_candidates_and_mostly_the_first(
+    text: str, encoding: str, term: str
+) -> None:
+    terms = "ISO_IR 192|ISO_IR 100|ISO_IR 101|ISO_IR 144|GB18030|ISO_IR 13"
+    shown = json.loads(charset_candidates(f"PatientName={text.encode(encoding).hex()}", "", terms))
+    right = next(one for one in shown if one["value"] == term)
+    assert f"'{text}'" in right["why"]
+    assert right["score"] >= shown[0]["score"] - 0.5
+    # half-width kana are Latin-2's capitals with marks, too: nobody can tell from the bytes
+    assert (shown[0]["value"] == term) == (encoding != "shift_jis")
 
 
 def test_a_placeholder_may_be_kept(make: Any) -> None:

@@ -150,12 +150,13 @@ def _plausible(word: str) -> float:
     scripts = {_script(sign) for sign in word if unicodedata.category(sign)[0] in "LM"}
     odd = sum(unicodedata.category(sign)[0] not in "LM" and sign not in "'’&+*#_\"" for sign in word)
     turns = sum(a.islower() and b.isupper() for a, b in pairwise(word))
-    return max(0.0, 1.0 - 0.5 * (len(scripts - {"kana", "han"}) > 1 or len(scripts) > 2) - 0.4 * odd - 0.2 * turns)
+    return max(0.0, 1.0 - 0.5 * (len(scripts) > 1) - 0.4 * odd - 0.2 * turns)
 
 
 def _script(sign: str) -> str:
     name = unicodedata.name(sign, "?").split(" ")[0]
-    return {"CJK": "han", "HIRAGANA": "kana", "KATAKANA": "kana", "HALFWIDTH": "kana"}.get(name, name)
+    # Japanese and Korean mix their scripts in one word
+    return "CJK" if name in ("HIRAGANA", "KATAKANA", "HALFWIDTH", "KATAKANA-HIRAGANA", "HANGUL") else name
 
 
 def _controls(text: str) -> bool:
