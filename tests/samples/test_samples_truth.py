@@ -25,6 +25,8 @@ CHECKS = {
     "AR-01",
     *("IN-19", "IN-20", "IN-22", "IN-24", "IN-26", "IN-27", "IN-34", "IN-43"),
     *("SE-05", "SE-09", "SE-14", "SE-22", "SE-25", "ST-27", "PT-03", "PT-11", "PT-19", "PT-22"),
+    *("IN-47", "IN-48", "IN-50", "IN-51", "IN-53", "IN-58", "IN-60", "SE-12", "SE-17", "SE-20", "SE-28"),
+    *("ST-12", "ST-18", "ST-30", "ST-32", "PT-28"),
 }
 CATALOGUE = [
     *(f"I{number}" for number in range(1, 13)),
@@ -109,7 +111,8 @@ def test_every_check_and_every_rule_occurs() -> None:
         *("SpecificCharacterSet", "PatientName", "StudyDate", "SeriesDate", "PatientBirthDate", "StudyTime"),
         *("SeriesTime", "PatientSex", "Modality", "BodyPartExamined", "InstitutionName", "PatientID"),
         *("AccessionNumber", "IssuerOfPatientID", "IssuerOfAccessionNumberSequence"),
-        *("SOPInstanceUID", "OtherPatientIDsSequence", "QualityControlSubject"),
+        *("SOPInstanceUID", "OtherPatientIDsSequence", "QualityControlSubject", "Laterality"),
+        *("TimezoneOffsetFromUTC", "ReferringPhysicianName"),
     }
     spellings = {(row["source"], row["before"]) for row in table("changes") if row["attribute"] == "Modality"}
     assert spellings >= {

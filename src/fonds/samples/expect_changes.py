@@ -76,6 +76,9 @@ def _names(seen: Seen, values: Values) -> None:
         if groups[0].count(",") == 1 and "^" not in groups[0]:
             family, given = groups[0].split(",")
             groups[0] = f"{family.strip(' ')}^{given.strip(' ')}"
+        titled = re.fullmatch(r"(Dr\.) ([^^]+)\^([^^]+)", groups[0])
+        if titled:
+            groups[0] = f"{titled[2]}^{titled[3]}^^{titled[1]}"
         words = groups[0].split(" ")
         if (
             word == "PatientName"
@@ -97,6 +100,13 @@ def _uids(seen: Seen, values: Values) -> None:
     for word in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         if values[word]:
             values[word] = re.sub(r"(?<=\.)0+(?=\d)", "", str(values[word]))
+
+
+def _side_and_zone(seen: Seen, values: Values) -> None:
+    if values["Laterality"] in ("LINKS", "RECHTS"):
+        values["Laterality"] = values["Laterality"][0]
+    if values["TimezoneOffsetFromUTC"]:
+        values["TimezoneOffsetFromUTC"] = values["TimezoneOffsetFromUTC"].replace(":", "")
 
 
 def _other_ids(seen: Seen, values: Values) -> None:
@@ -186,6 +196,7 @@ _RULES: tuple[Rule, ...] = (
     _quality_control,
     _uids,
     _other_ids,
+    _side_and_zone,
     _dates,
     _times,
     _sex,
@@ -216,6 +227,8 @@ _ATTRIBUTES = (
     "IssuerOfPatientID",
     "IssuerOfAccessionNumberSequence",
     "QualityControlSubject",
+    "Laterality",
+    "TimezoneOffsetFromUTC",
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "SOPInstanceUID",

@@ -16,6 +16,8 @@ _ROOT = "1.2.840.10008.5.1.4.1.1."
 _SLICES = tuple(_ROOT + tail for tail in ("2", "4", "128"))
 _SLIDE, _PDF = _ROOT + "77.1.6", _ROOT + "104.1"
 _PICTURED = tuple(_ROOT + tail for tail in ("2", "4", "1", "12.1"))
+_BY_X_RAYS = tuple(_ROOT + tail for tail in ("2", "1", "12.1"))
+_TYPED = tuple(_ROOT + tail for tail in ("1", "2", "4", "128", "6.1", "3.1", "12.1", "77.1.6"))
 _SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1}
 _FUTURE = date(2026, 1, 1)
 _MADE_LATER = ("SR", "KO", "PR", "SEG", "RTSTRUCT", "DOC")
@@ -79,6 +81,25 @@ def _future(seen: Seen) -> str | None:
     return None
 
 
+def _kilovolts(seen: Seen) -> list[float]:
+    return _numbers(seen.get("KVP")) if seen.get("SOPClassUID") in _BY_X_RAYS else []
+
+
+def _image_type(seen: Seen) -> str | None:
+    if seen.pixel_length is None or seen.get("SOPClassUID") not in _TYPED or empty(seen.get("ImageType")):
+        return None
+    first, second, *_ = [*components(seen.get("ImageType")), "", ""]
+    right = first in ("ORIGINAL", "DERIVED") and second in ("PRIMARY", "SECONDARY")
+    return None if right else "ImageType"
+
+
+def _one_uid(seen: Seen) -> str | None:
+    study, series, sop = (seen.get(f"{word}InstanceUID") for word in ("Study", "Series", "SOP"))
+    if sop and sop in (series, study):
+        return "SOPInstanceUID"
+    return "SeriesInstanceUID" if series and series == study else None
+
+
 OBJECT_CHECKS: dict[str, Callable[[Seen], str | None]] = {
     "IN-19": _spacing,
     "IN-20": _plane,
@@ -94,6 +115,14 @@ OBJECT_CHECKS: dict[str, Callable[[Seen], str | None]] = {
         else None
     ),
     "IN-43": _lossy,
+    "IN-47": lambda seen: "KVP" if any(not 10 <= kv <= 200 for kv in _kilovolts(seen)) else None,
+    "IN-50": lambda seen: "Laterality" if seen.get("Laterality") not in ("", "L", "R") else None,
+    "IN-51": lambda seen: "SliceThickness" if any(size <= 0 for size in _numbers(seen.get("SliceThickness"))) else None,
+    "IN-53": _image_type,
+    "IN-58": _one_uid,
+    "IN-60": lambda seen: (
+        "TimezoneOffsetFromUTC" if not re.fullmatch(r"|[+-]\d{4}", seen.get("TimezoneOffsetFromUTC")) else None
+    ),
 }
 
 
@@ -132,12 +161,28 @@ def _no_frame(rows: list[Seen]) -> bool:
     return any(row.get("SOPClassUID") in framed and empty(row.get("FrameOfReferenceUID")) for row in rows)
 
 
+_MACHINE = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "StationName")
+
+
+def _several(rows: list[Seen], word: str) -> bool:
+    return len({row.get(word).strip() for row in rows} - {""}) > 1
+
+
+def _no_posture(rows: list[Seen]) -> bool:
+    scans = any(row.get("SOPClassUID") in _SLICES[:2] for row in rows)
+    return scans and all(empty(row.get("PatientPosition")) for row in rows)
+
+
 _SERIES: dict[str, tuple[str, Callable[[list[Seen]], bool]]] = {
     "SE-05": ("BodyPartExamined", _no_part),
     "SE-09": ("Laterality", _other_side),
     "SE-14": ("FrameOfReferenceUID", _no_frame),
     "SE-22": ("AccessionNumber", _other_request),
     "SE-25": ("InstanceNumber", _twice),
+    "SE-12": ("SeriesNumber", lambda rows: all(empty(row.get("SeriesNumber")) for row in rows)),
+    "SE-17": ("StationName", lambda rows: any(_several(rows, word) for word in _MACHINE)),
+    "SE-20": ("PatientPosition", _no_posture),
+    "SE-28": ("PatientPosition", lambda rows: any(row.get("PatientPosition") not in ("", "HFS") for row in rows)),
 }
 
 
@@ -158,13 +203,27 @@ def _wrong_age(rows: list[Seen]) -> bool:
     return False
 
 
+def _no_time(text: str) -> bool:
+    return not empty(text) and not re.fullmatch(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d+)?)?)?", text)
+
+
+def _stands_in(text: str) -> bool:
+    plain = text.strip()
+    return len(plain) > 2 and len(set(plain)) == 1
+
+
 _STUDY: dict[str, tuple[str, Callable[[list[Seen]], bool]]] = {
     "PT-19": ("PatientAge", _wrong_age),
     "ST-27": ("SeriesDate", _years_apart),
+    "IN-48": ("PatientWeight", lambda rows: any(kg > 400 for row in rows for kg in _numbers(row.get("PatientWeight")))),
+    "ST-12": ("StudyTime", lambda rows: any(_no_time(row.get("StudyTime")) for row in rows)),
+    "ST-18": ("ReferringPhysicianName", lambda rows: any("," in row.get("ReferringPhysicianName") for row in rows)),
+    "ST-30": ("StudyTime", lambda rows: all(empty(row.get("StudyTime")) for row in rows)),
+    "ST-32": ("AccessionNumber", lambda rows: any(_stands_in(row.get("AccessionNumber")) for row in rows)),
 }
 
 
-CHECKS = (*OBJECT_CHECKS, *_SERIES, *_STUDY, "PT-03", "PT-11", "PT-22")
+CHECKS = (*OBJECT_CHECKS, *_SERIES, *_STUDY, "PT-03", "PT-11", "PT-22", "PT-28")
 
 
 def quality_findings(rows: Iterable[Seen]) -> list[Finding]:
@@ -196,6 +255,8 @@ def _record_findings(rows: list[Seen]) -> list[Finding]:
         record = Record(members)
         if any(row.get("PatientIdentityRemoved") == "YES" for row in members):
             found.append(("PT-22", source, entity, "PatientIdentityRemoved"))
+        if re.match(r"(Dr|Prof|Herr|Frau)\b", record.get("PatientName")):
+            found.append(("PT-28", source, entity, "PatientName"))
         digits = record.get("PatientID").strip().lstrip("0")
         name = " ".join(re.findall(r"\w+", record.get("PatientName").upper()))
         for known in (name, record.get("PatientBirthDate") if record.known_birth else ""):
