@@ -166,7 +166,7 @@ def _plan(part: Row) -> Table:
 
     grid = _grid()
     state = f"{part['state']}{_in(part)}"
-    if part["proven"] is not None:
+    if part["proven"] is not None and part["state"] == "planned":
         state += f", {part['proven']}" + (f" ({part['proven_reason']})" if part["proven_reason"] else "")
     why = f": {part['reason']}" if part["reason"] else ""
     grid.add_row(f"{escape(part['source'])} {counted(part['objects'], 'object')}", escape(state + why))
@@ -191,7 +191,7 @@ def _values(one: Row, moves: set[str]) -> Table:
             )
             part = f" of {told['part']}" if told["part"] else ""
             grid.add_row(
-                f"    {escape(told['index_source'])} says", f"{value_text(told['index_value'])} [dim]{word}{part}[/]"
+                f"    {escape(told['index_source'])} says", f"{value_text(told['index_value'])} [dim]({word}{part})[/]"
             )
         for change in value["changes"]:
             _change(grid, change, value, "will" if value["source"] in moves else "would")
@@ -218,7 +218,7 @@ def _change(grid: Table, change: Row, value: Row, will: str) -> None:
         grid.add_row(f"    {escape(change['rule'])}", f"→ {value_text(change['after'])}")
         grid.add_row("", f"[dim]{escape(facts)}; made by the packs as they were[/]")
     for number, one in enumerate(change["candidates"][:3], start=1):
-        why = f" [dim]{escape(str(one.get('why', '')))}[/]"
+        why = f" [dim]({escape(str(one['why']))})[/]" if one.get("why") else ""
         grid.add_row(f"    candidate {number}", f"{value_text(one.get('value'))}{why}")
     style = _STATES.get(change["state"], "white")
     how = _how(change)
