@@ -129,7 +129,8 @@ PATIENT_EXTRA = {
 }
 STUDY_EXTRA = {
     "accession_studies": "studies of one patient with the same accession number and modality; NULL when it is one",
-    "same_day_studies": "studies of one patient with the same date, description and modality; NULL when it is one",
+    "same_day_studies": "studies of one patient with the same date, description and modality; NULL when it is one or "
+    "each has an accession number of its own",
     "index_counts": "counts in which an index says otherwise than the files, such as '12 files, 14 told', or ''; "
     "NULL as for index_differs",
     "index_lacks": "objects, series or studies an index doesn't tell of; NULL as for index_differs",

@@ -81,11 +81,12 @@ FROM instances i LEFT JOIN sources s USING (source)
     ) u ON u.source = i.source AND u.StudyInstanceUID = i.StudyInstanceUID
     LEFT JOIN (
         WITH people AS (
-            SELECT r.*, coalesce(nullif(trim(IssuerOfPatientID), ''), s.issuer, '') AS issued_by, plain_id(PatientID) AS id,
+            -- an ID or number without a digit, or of one character repeated, stands for nobody
+            SELECT r.*, coalesce(nullif(trim(IssuerOfPatientID), ''), s.issuer, '') AS issued_by, CASE WHEN regexp_matches(plain_id(PatientID), '[0-9]') AND replace(plain_id(PatientID), left(plain_id(PatientID), 1), '') <> '' THEN plain_id(PatientID) END AS id,
                 family_name(PatientName) AS family,
                 CASE WHEN $valid_birth_date AND PatientBirthDate NOT IN $default_birth_dates THEN PatientBirthDate END AS birth,
                 coalesce(nullif(trim(IssuerOfAccessionNumberEntityID), ''), s.accession_issuer, '') AS ordered_by,
-                nullif(trim(AccessionNumber), '') AS accession
+                CASE WHEN regexp_matches(trim(AccessionNumber), '[0-9]') AND replace(trim(AccessionNumber), left(trim(AccessionNumber), 1), '') <> '' THEN trim(AccessionNumber) END AS accession
             FROM (
                 SELECT DISTINCT source, IssuerOfPatientID, PatientID, PatientName, PatientBirthDate, AccessionNumber,
                     IssuerOfAccessionNumberEntityID FROM instances

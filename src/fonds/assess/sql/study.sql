@@ -27,7 +27,7 @@ FROM instances i LEFT JOIN sources s USING (source)
         ), repeated AS (
             SELECT source, patient, day, description, modality, count(DISTINCT study) AS same_day_studies FROM exams
             WHERE patient IS NOT NULL AND day IS NOT NULL AND description IS NOT NULL AND modality IS NOT NULL
-            GROUP BY ALL HAVING min(study) <> max(study)
+            GROUP BY ALL HAVING min(study) <> max(study) AND count(DISTINCT accession) < count(DISTINCT study)
         )
         SELECT e.source, e.study, e.AccessionNumber, max(accession_patients) AS accession_patients,
             max(accession_studies) AS accession_studies, max(same_day_studies) AS same_day_studies
