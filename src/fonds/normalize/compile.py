@@ -21,6 +21,8 @@ from fonds.normalize.definition import MADE, NESTED, SETTINGS, Placed
 from fonds.normalize.lookup import Matcher
 from fonds.normalize.lookup_model import Lookup
 
+# no filter is moved below a limit: a text is looked up once, not once an object
+BARRIER = 2**62
 Steps = tuple[tuple[Placed, str], ...]
 
 
@@ -138,8 +140,9 @@ def _query(attribute: str, steps: Steps, sources: list[str], drifting: frozenset
     made, ends, trace = layered(attribute, steps, beside[1] if own else None)
     first, last = beside[0] if own else quote(f"{attribute}:0"), ends[attribute]
     columns = ", ".join([*(f"{sql} AS {name}" for sql, name in keys), *beside])
+    barrier = f" LIMIT {BARRIER}" if any(isinstance(placed.rule, Lookup) for placed, _ in steps) else ""
     layers = [
-        f"found AS (SELECT DISTINCT source, {columns} FROM {given} WHERE source IN ({names}))",
+        f"found AS (SELECT DISTINCT source, {columns} FROM {given} WHERE source IN ({names}){barrier})",
         f"layer0 AS (SELECT f.*, {settings} FROM found f JOIN sources s USING (source))",
         *made,
         f"changed AS (SELECT *, {trace} FROM layer{len(steps)} WHERE {last} IS DISTINCT FROM {first})",

@@ -6,6 +6,7 @@ All distinct texts are compared at once: an entry of another side, contrast, kin
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
@@ -136,18 +137,19 @@ class Matcher:
         self.dictionary = dictionary
         self.decided = decided
         self.unmapped: set[str] = set()
+        self._lock = threading.Lock()
         self._hits: dict[tuple[Text, frozenset[str]], _Hit] = {}
         self._answers: dict[Question, Found | None] = {}
 
     def find(self, questions: Sequence[Question]) -> list[Found | None]:
         """The answer to each (texts in order of weight, modalities of the study parted by backslashes)."""
-        asked = list(dict.fromkeys(one for one in questions if one not in self._answers))
-        folded = {one: self._folded(one) for one in asked}
-        missing = {pair for pairs in folded.values() for pair in pairs} - self._hits.keys()
-        self._match(missing)
-        for one, pairs in folded.items():
-            self._answers[one] = self._answer(pairs)
-        return [self._answers[one] for one in questions]
+        with self._lock:  # the database asks from several threads
+            asked = dict.fromkeys(one for one in questions if one not in self._answers)
+            folded = {one: self._folded(one) for one in asked}
+            self._match({pair for pairs in folded.values() for pair in pairs} - self._hits.keys())
+            for one, pairs in folded.items():
+                self._answers[one] = self._answer(pairs)
+            return [self._answers[one] for one in questions]
 
     def _folded(self, question: Question) -> list[tuple[Text, frozenset[str]]]:
         texts, given = question
