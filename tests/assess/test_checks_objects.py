@@ -139,6 +139,7 @@ def test_samples_that_no_fault_touched_are_clean(tmp_path: Path, checks: list[Ch
         ("rt_struct", ""),
         ("LI-RADS 4", ""),
         ("Re-CT der Leber", ""),
+        ("KNIE_LI", "L"),
         ("Linksherzkatheter", ""),
         ("Lightning recon", ""),
         ("rechteckig kollimiert", ""),
@@ -165,6 +166,14 @@ def test_sides_are_read_from_german_and_english(text: str, sides: str) -> None:
         ("BREAST", "Mammographie", False),
         ("SHOULDER", "surface coil", False),
         ("ARTERY", "CT Schädel", False),
+        ("PELVIS", "Bestrahlungsplanung", False),
+        ("HEART", "LAO 30 cranial 20", False),
+        ("CHEST", "PET/CT fusion", False),
+        ("HEART", "Sinusrhythmus", False),
+        ("ELBOW", "radial head", False),
+        ("HIP", "femoral neck", False),
+        ("FOOT", "Vorfuß dp", False),
+        ("ABDOMEN", "delivery, KNIE_RE", True),
     ],
 )
 def test_regions_are_read_from_german_and_english(part: str, text: str, other: bool) -> None:
@@ -179,6 +188,7 @@ def test_regions_are_read_from_german_and_english(part: str, text: str, other: b
         ("T1 post Gd", "with"),
         ("w/o and with contrast", "both"),
         ("kmr", ""),
+        ("T1 without fat sat", ""),
     ],
 )
 def test_contrast_is_read_from_german_and_english(text: str, said: str) -> None:

@@ -88,8 +88,8 @@ _REGIONS: tuple[tuple[str, str, str], ...] = (
         "head",
         "HEAD SKULL BRAIN FACE ORBIT SELLA IAC EAR EYE JAW TMJ MANDIBLE MAXILLA MASTOID NOSE ZYGOMA INTRACRANIAL "
         "HEADNECK NECK",
-        r"head|skull|brain|crani|kopf|schadel|schaedel|hirn|\bcct\b|orbita|sinus|\bface\b|facial|gesicht|kiefer|mandib"
-        r"|felsenbein|\bnnh\b|mastoid|\bsella",
+        r"\bhead|skull|brain|\bcranium|neurocran|intracran|kopf|schadel|schaedel|hirn|\bcct\b|\borbit|paranasal|nasenneben"
+        r"|\bnnh\b|\bface\b|facial|gesicht|kiefer|mandib|felsenbein|mastoid|\bsella",
     ),
     (
         "neck",
@@ -100,14 +100,15 @@ _REGIONS: tuple[tuple[str, str, str], ...] = (
         "chest",
         "CHEST THORAX LUNG HEART RIB STERNUM MEDIASTINUM BRONCHUS ESOPHAGUS CORONARYARTERY TSPINE BREAST CHESTABDOMEN "
         "CHESTABDPELVIS NECKCHEST NECKCHESTABDOMEN NECKCHESTABDPELV",
-        r"chest|thora|lung|herz|heart|cardi|kardi|coronary|koronar|rippe|\bribs?\b|\bstern|mediastin|esoph|osoph|bronch",
+        r"chest|thora|\blung|herz|heart|cardi|kardi|coronary|koronar|\brippe|\bribs?\b|\bstern|mediastin|esoph|osoph|bronch"
+        r"|\bbrust",
     ),
     (
         "abdomen",
         "ABDOMEN ABDOMENPELVIS LIVER KIDNEY PANCREAS SPLEEN STOMACH COLON GALLBLADDER ADRENAL PELVIS LSPINE LSSPINE "
         "CHESTABDOMEN CHESTABDPELVIS NECKCHESTABDOMEN NECKCHESTABDPELV",
-        r"abdom|bauch|liver|leber|hepat|kidney|niere|renal|pancrea|pankrea|spleen|milz|stomach|magen|gastr|colon|kolon"
-        r"|galle|gallbl|cholez|cholec|darm|bowel|enterogra|\bmrcp|urogra",
+        r"abdom|bauch|\bliver|\bleber|hepat|kidney|niere|renal|pancrea|pankrea|spleen|milz|stomach|\bmagen|gastr|\bcolon|kolon"
+        r"|\bgalle|gallbl|cholez|cholec|darm|bowel|enterogra|\bmrcp|urogra",
     ),
     (
         "pelvis",
@@ -120,26 +121,27 @@ _REGIONS: tuple[tuple[str, str, str], ...] = (
         "SPINE CSPINE TSPINE LSPINE LSSPINE CTSPINE TLSPINE SSPINE COCCYX NECK",
         r"spine|spinal|\b[hbl]ws\b|wirbel|lumbal|lumbar|myelo",
     ),
-    ("breast", "BREAST CHEST THORAX", r"breast|\bmamm"),
+    ("breast", "BREAST CHEST THORAX", r"breast|\bmamm|\bbrust"),
     (
         "arm",
         "SHOULDER CLAVICLE SCAPULA ACJOINT HUMERUS UPPERARM ELBOW FOREARM RADIUS ULNA RADIUSULNA WRIST HAND FINGER "
         "THUMB UPPERLIMB EXTREMITY",
         r"shoulder|schulter|clavic|klavik|schlusselbein|scapula|humer|oberarm|elbow|ellbog|ellenbog|forearm|unterarm"
-        r"|\bradius|\bulna|wrist|\bhand(s|e|en|gelenk|wurzel)?\b|finger|thumb|daumen|upper (limb|extr)|obere extr",
+        r"|\bradius|\bulna|wrist|\bhand(s|e|en|gelenk|wurzel)?\b|finger|thumb|daumen|upper (limb|extr)|obere extr"
+        r"|metacarp|radial head",
     ),
     (
         "leg",
         "HIP FEMUR THIGH KNEE PATELLA LOWERLEG TIBIA FIBULA TIBIAFIBULA CALF ANKLE FOOT TOE CALCANEUS LOWERLIMB PELVIS "
         "PELVISLOWEXTREMT EXTREMITY",
-        r"\bhips?\b|huft|hueft|femur|thigh|oberschenkel|knee|knie|patell|lower leg|unterschenkel|tibia|fibula|\bcalf"
-        r"|ankle|sprunggelenk|\bosg\b|foot|feet|\bfus|\bfuß|\btoes?\b|\bzehe|calcane|kalkane|ferse|lower (limb|extr)"
-        r"|untere extr|\bbein",
+        r"\bhips?\b|huft|hueft|femur|femor|thigh|oberschenkel|knee|knie|patell|lower leg|unterschenkel|tibia|fibula"
+        r"|\bcalf|ankle|sprunggelenk|\bosg\b|\bfoot|\bfeet|fuß|fuss(\b|es|wurzel)|\btoes?\b|\bzehe|calcane|kalkane|ferse"
+        r"|metatars|schienbein|wadenbein|\bwade|lower (limb|extr)|untere extr|\bbein",
     ),
 )
 _WHOLE = r"whole ?body|ganzkorper|ganzkoerper|total body|polytrauma|skelet"
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription", "RequestedProcedureDescription")
-_PLAIN_TEXT = "lower(strip_accents(text))"
+_PLAIN_TEXT = "replace(lower(strip_accents(text)), '_', ' ')"
 # what looks like a side and is none: objects of radiotherapy, reporting systems
 _NO_SIDE = r"\brt[ _-]?(plan|dose|struct|image|sim|ct|mr)[a-z]*|\b[a-z]+-?rads\b"
 _SIDES = {
@@ -148,7 +150,8 @@ _SIDES = {
 }
 _BOTH = r"\bbilat|\bboth\b|\bbeide|\bbds\b|\bbd\."
 _WITHOUT = (
-    r"\bnativ|\bohne (km|kontrast)|\bwithout\b|\bw/?o\b|\bnon[ -]?contrast|unenhanced|\bplain\b|\bpre[ -]?(contrast|km)"
+    r"\bnativ|\bohne (km|kontrast)|\bwithout (iv |i\.v\. )?contrast|\bw/?o (iv )?(contrast|gd|km|and)\b"
+    r"|\bnon[ -]?contrast|unenhanced|\bplain\b|\bpre[ -]?(contrast|km|gd)"
 )
 _WITH = (
     r"\bmit (km|kontrast)|\bwith (iv |i\.v\. )?contrast|\bpost[ -]?(contrast|km|gd|gad)|[+] ?(c|km|gd)\b"
