@@ -25,7 +25,7 @@ FILES = {
     "anchors that multiply": BOMB + "rules: *i\n",
     "an object of Python": "rules: !!python/object/apply:os.system ['touch /tmp/fonds-hostile']\n",
     "a module of Python": "rules: !!python/name:os.system\n",
-    "deep lists": "rules: " + "[" * 1500 + "]" * 1500 + "\n",
+    "deep lists": "rules: " + "[" * 300 + "]" * 300 + "\n",
     "deep mappings": "".join(" " * depth + "a:\n" for depth in range(200)),
     "a huge file": "rules: [" + "x, " * 800_000 + "]\n",
     "bytes that are no text": b"rules: \xff\xfe\x00",
