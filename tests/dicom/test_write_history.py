@@ -136,11 +136,34 @@ def test_items_of_a_sequence_stay_to_the_byte_and_new_ones_come_after(
     assert (items[0].PatientComments, items[1].IssuerOfPatientID) == ("not catalogued", "RAD")
     old = read(new).OriginalAttributesSequence[0].ModifiedAttributesSequence[0].OtherPatientIDsSequence
     assert (len(old), old[0].PatientComments) == (1, "not catalogued")
-    assert said(new)["OtherPatientIDsSequence"] == "1 items"
+    assert said(new)["OtherPatientIDsSequence"] == "1 item"
     assert explained(raw, new, wanted)
     spoiled = new.replace(b"not catalogued", b"not_catalogued", 1)
     if syntax != DeflatedExplicitVRLittleEndian:
         assert unexplained(io.BytesIO(raw), io.BytesIO(spoiled), [wanted], exact=True) == [OTHER_IDS]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES[:2])
+def test_a_target_that_writes_sequences_anew_is_heard_and_one_that_changes_them_found_out(
+    tmp_path: Path, syntax: str
+) -> None:
+    raw = stored(tmp_path, ct(1, OtherPatientIDsSequence=[other("17", "not catalogued")]))
+    before = [{"PatientID": "17", "TypeOfPatientID": "TEXT"}]
+    wanted = Change(OTHER_IDS, json.dumps(before), json.dumps([*before, {"PatientID": "18"}]), "CORRECT")
+    ds = read(written(raw, wanted, change("PatientID", "P1", "P2")))
+    asked = [wanted, change("PatientID", "P1", "P2")]
+
+    def anew() -> bytes:
+        for sequence in (ds.OtherPatientIDsSequence, ds.OriginalAttributesSequence):
+            for item in sequence:
+                item.is_undefined_length_sequence_item = True
+        (old,) = ds.OriginalAttributesSequence[0].ModifiedAttributesSequence
+        old["OtherPatientIDsSequence"].is_undefined_length = ds["OtherPatientIDsSequence"].is_undefined_length = True
+        return stored(tmp_path, ds, syntax)
+
+    assert unexplained(io.BytesIO(raw), io.BytesIO(anew()), asked, exact=False) == []
+    ds.OtherPatientIDsSequence[0].PatientComments = "changed"
+    assert unexplained(io.BytesIO(raw), io.BytesIO(anew()), asked, exact=False) == [OTHER_IDS]
 
 
 def test_a_sequence_that_was_absent_is_made_and_recorded_empty(tmp_path: Path) -> None:

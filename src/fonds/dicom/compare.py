@@ -52,7 +52,7 @@ def unexplained(source: BinaryIO, target: BinaryIO, changes: Sequence[Change], *
     bad |= {tag for tag, change in wanted.items() if not _as_approved(one, other, change, exact=exact)}
     if changes:
         history = other.history()
-        bad |= {tag for tag in wanted if (one.raw(tag) or b"").rstrip(b" \0") not in history.get(tag, [])}
+        bad |= {tag for tag in wanted if one.value(tag) not in history.get(tag, [])}
     return [f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in sorted(bad)]
 
 
@@ -88,12 +88,32 @@ class _Object:
         return as_text(element.vr, self.walker.raw(element), self.frame.little, codec(self.charset or DEFAULT))[0]
 
     def history(self) -> dict[int, list[bytes]]:
-        """Old bytes (without padding) by tag, from all Original Attributes; of sequences the whole prior value."""
+        """Old values as `plain` has them by tag, from all Original Attributes."""
         found: dict[int, list[bytes]] = {}
         original = self.elements.get(ORIGINAL)
         for old in told(self.walker, original) if original is not None else ():
-            found.setdefault(old.tag, []).append(old.raw.rstrip(b" \0"))
+            known = self.plain(old.element) if old.element is not None else old.raw.rstrip(b" \0")
+            found.setdefault(old.tag, []).append(known)
         return found
+
+    def value(self, tag: int) -> bytes:
+        """The value as `plain` has it; empty when it is absent."""
+        element = self.elements.get(tag)
+        return self.plain(element) if element is not None else b""
+
+    def plain(self, element: Element) -> bytes:
+        """A value's bytes without padding; of a sequence all values inside by tag, however its lengths are written."""
+        if element.vr != "SQ":
+            return self.walker.raw(element).rstrip(b" \0")
+        return b"".join(map(self.item, self.walker.inside(element)))
+
+    def item(self, elements: list[Element]) -> bytes:
+        """An item's values as `plain` has them, with tags and lengths."""
+        parts = [b"item"]
+        for element in elements:
+            value = self.plain(element)
+            parts += [element.tag.to_bytes(4, "big"), len(value).to_bytes(8, "big"), value]
+        return b"".join(parts)
 
     def items(self, tag: int) -> list[tuple[bytes, list[Element]]]:
         """Bytes and elements of each item of a sequence; none when it is absent."""
@@ -151,7 +171,10 @@ def _items_as_approved(source: _Object, target: _Object, change: Change, *, exac
     before, after = source.items(change.tag), target.items(change.tag)
     if len(before) != len(change.items_before) or len(after) != len(change.items_after):
         return False
-    kept = all(old[0] == new[0] for old, new in zip(before, after, strict=False)) if exact else True
+    if exact:
+        kept = all(old[0] == new[0] for old, new in zip(before, after, strict=False))
+    else:
+        kept = all(source.item(old[1]) == target.item(new[1]) for old, new in zip(before, after, strict=False))
     return kept and all(target.says(item[1], want) for item, want in zip(after, change.items_after, strict=True))
 
 

@@ -116,12 +116,12 @@ def equipment_item(write: Encoding, author: Author) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One old value as an object tells it: the element's bytes, and the bytes of the facts beside it by tag."""
+    """One old value as an object tells it: its bytes, the element that holds them, and the facts beside it by tag."""
 
     tag: int
     vr: str
     raw: bytes
-    items: int
+    element: Element | None
     nonconforming: bool
     facts: dict[int, bytes]
 
@@ -139,12 +139,11 @@ def told(walker: Walker, original: Element) -> Iterator[Told]:
                 continue
             for old in (old for values in walker.inside(element) for old in values):
                 if old.tag in kept:
-                    yield Told(old.tag, old.vr, kept.pop(old.tag), 0, True, facts)
+                    yield Told(old.tag, old.vr, kept.pop(old.tag), None, True, facts)
                 else:
-                    items = len(walker.items(old)) if old.vr == "SQ" else 0
-                    yield Told(old.tag, old.vr, walker.raw(old), items, False, facts)
+                    yield Told(old.tag, old.vr, walker.raw(old), old, False, facts)
         for tag, raw in kept.items():
-            yield Told(tag, vr_of(tag), raw, 0, True, facts)
+            yield Told(tag, vr_of(tag), raw, None, True, facts)
 
 
 def originals(stream: BinaryIO) -> list[Original]:
@@ -165,11 +164,15 @@ def originals(stream: BinaryIO) -> list[Original]:
             return f"{len(raw)} bytes" if raw else None
         return as_text(vr, raw, frame.little, reader)[0] or None
 
+    def counted(sequence: Element) -> str | None:
+        items = len(walker.items(sequence))
+        return f"{items} item{'s' * (items > 1)}" if items else None
+
     return [
         Original(
             path=f"({one.tag >> 16:04X},{one.tag & 0xFFFF:04X})",
             keyword=keyword_for_tag(one.tag),
-            text=(f"{one.items} items" if one.items else None) if one.vr == "SQ" else text(one.vr, one.raw),
+            text=counted(one.element) if one.vr == "SQ" and one.element is not None else text(one.vr, one.raw),
             nonconforming=one.nonconforming,
             when=text("DT", one.facts.get(MODIFIED_WHEN, b"")) or "",
             system=text("LO", one.facts.get(SYSTEM, b"")) or "",
