@@ -1,4 +1,4 @@
-"""Instance tables of any size: the sample hospitals' objects multiplied, with identifiers, names and dates of their own.
+"""Instance tables of any size: the sample hospitals' objects multiplied, with identifiers and dates of their own.
 
 A copy of a study is another study of another patient; each of its objects becomes `OBJECTS` objects of the series.
 Studies that some check complains of are copied `RARE` times less often than the others.
@@ -12,7 +12,9 @@ from pathlib import Path
 import duckdb
 from ruamel.yaml import YAML
 
-from fonds.assess import assess
+from fonds.assess.definition import load_with_files
+from fonds.assess.measure import measure_all
+from fonds.assess.vocabulary import project_vocabularies
 from fonds.catalog import schema
 from fonds.catalog.store import Catalog, literal, quote
 from fonds.crawl import crawl
@@ -39,15 +41,18 @@ def settings(folder: Path, name: str) -> Project:
 
 
 def sample(folder: Path) -> Project:
-    """The sample hospitals, crawled and assessed once: what is multiplied."""
+    """The sample hospitals, crawled and measured once: what is multiplied."""
     project = settings(folder, "sample")
     crawl(project)
-    assess(project)
+    checks = [check for _, check in load_with_files(project)]
+    with Catalog(project).connect() as connection:
+        found = measure_all(connection, checks, [""] * len(checks), project_vocabularies(project))
+    Catalog(project).replace("findings", found.findings)
     return project
 
 
 def multiply(base: Project, folder: Path, rows: int) -> Project:
-    """A project whose `instances` have about `rows` rows in files as a crawl leaves them; `unreadable` stays as it is."""
+    """A project whose `instances` have about `rows` rows in files as a crawl leaves them; `unreadable` stays."""
     project = settings(folder, "multiplied")
     catalog, parts = Catalog(project), folder / "parts"
     with Catalog(base).connect() as connection:
@@ -56,7 +61,9 @@ def multiply(base: Project, folder: Path, rows: int) -> Project:
             "SET preserve_insertion_order = false"
         )
         _mark(connection)
-        copies = max(1, round(rows / _number(connection, f"SELECT {OBJECTS} * sum(if(faulty, 1 / {RARE}, 1)) FROM base")))
+        copies = max(
+            1, round(rows / _number(connection, f"SELECT {OBJECTS} * sum(if(faulty, 1 / {RARE}, 1)) FROM base"))
+        )
         connection.execute(f"COPY ({_select(project, copies)}) TO {literal(str(parts))} {_layout()}")
         add = sorted(parts.glob("*.parquet"))
         catalog.commit("instances", add=[path for path in add if path.stat().st_size], remove=())
@@ -86,7 +93,8 @@ def _select(project: Project, copies: int) -> str:
         "THEN '2.25.' || hash(SOPInstanceUID, k, j) ELSE MediaStorageSOPInstanceUID END",
         "PatientID": "CASE WHEN trim(PatientID) <> '' THEN PatientID || k END",
         "AccessionNumber": "CASE WHEN trim(AccessionNumber) <> '' THEN AccessionNumber || '-' || k END",
-        "PatientName": f"regexp_replace(PatientName, '^[A-Z]{{3,}}', {_FAMILIES}[CAST(1 + hash(PatientName, k) % 11 AS BIGINT)])",
+        "PatientName": "regexp_replace(PatientName, '^[A-Z]{3,}', "
+        f"{_FAMILIES}[CAST(1 + hash(PatientName, k) % 11 AS BIGINT)])",
         "InstanceNumber": f"CAST(coalesce(try_cast(InstanceNumber AS BIGINT), 1) * {OBJECTS} + j AS VARCHAR)",
         "mtime_ns": "mtime_ns + k * 1000 + j",
         "size": "size + CAST(hash(k, j) % 1000 AS BIGINT)",
@@ -133,24 +141,27 @@ def _number(connection: duckdb.DuckDBPyConnection, query: str) -> float:
 def change(project: Project, *, scattered: bool) -> int:
     """Let 1 % of the rows change as a crawl does: studies go, say something else, and come; returns how many rows.
 
-    As a rule what changes lies together (the same folders, the same weeks); `scattered` takes studies from everywhere.
+    As a rule what changes lies together (the same folders, the same weeks); `scattered` takes studies from everywhere,
+    as is done anyway where there are few copies.
     """
     catalog, parts = Catalog(project), project.root / "parts"
     with catalog.connect() as connection:
-        few = "hash(StudyInstanceUID) % 1000" if scattered else f"CAST(left(location, 7) AS BIGINT) * 1000 // {_copies(connection)}"
+        copies = 1 + int(_number(connection, "SELECT max(CAST(left(location, 7) AS BIGINT)) FROM instances"))
+        together = f"CAST(left(location, 7) AS BIGINT) * 1000 // {copies}"
+        few = "hash(StudyInstanceUID) % 1000" if scattered or copies < 1000 else together
         rows = catalog.scan("instances", files=catalog.files("instances"))
         connection.execute(
             f"CREATE TEMP TABLE moved AS SELECT *, {few} AS share FROM ({rows}) WHERE {few} BETWEEN 500 AND 507"
         )
         remove = [Path(name) for (name,) in connection.execute("SELECT DISTINCT filename FROM moved").fetchall()]
         columns = ", ".join(map(quote, schema.table(project, "instances").schema))
-        new = "'2.25.' || hash({0}, 'new')"
+        fresh = ", ".join(f"'2.25.' || hash({uid}, 'new') AS {uid}" for uid in (*_UIDS, "SOPInstanceUID"))
         queries = {
             "kept": f"SELECT {columns} FROM ({catalog.scan('instances', files=remove)}) "
             "ANTI JOIN moved USING (filename, file_row_number)",
-            "changed": f"SELECT {columns} FROM (SELECT * REPLACE (NULL AS SeriesDescription, 'ROE^JANE' AS PatientName, "
-            "size + 1 AS size, mtime_ns + 1 AS mtime_ns) FROM moved WHERE share < 505)",
-            "come": f"SELECT {columns} FROM (SELECT * REPLACE ({', '.join(f'{new.format(u)} AS {u}' for u in (*_UIDS, 'SOPInstanceUID'))}, "
+            "changed": f"SELECT {columns} FROM (SELECT * REPLACE (NULL AS SeriesDescription, "
+            "'ROE^JANE' AS PatientName, size + 1 AS size, mtime_ns + 1 AS mtime_ns) FROM moved WHERE share < 505)",
+            "come": f"SELECT {columns} FROM (SELECT * REPLACE ({fresh}, "
             "'new' || location AS location, 'N' || PatientID AS PatientID) FROM moved WHERE share >= 505)",
         }
         add: list[Path] = []
@@ -158,11 +169,7 @@ def change(project: Project, *, scattered: bool) -> int:
             (parts / name).parent.mkdir(exist_ok=True)
             connection.execute(f"COPY ({query}) TO {literal(str(parts / name))} {_layout()}")
             add += sorted((parts / name).glob("*.parquet"))
-        count = int(_number(connection, "SELECT count(*) FROM moved WHERE share < 505 OR share >= 505"))
+        count = int(_number(connection, "SELECT count(*) FROM moved"))
     catalog.commit("instances", add=add, remove=remove)
     shutil.rmtree(parts)
     return count
-
-
-def _copies(connection: duckdb.DuckDBPyConnection) -> int:
-    return 1 + int(_number(connection, "SELECT max(CAST(left(location, 7) AS BIGINT)) FROM instances"))

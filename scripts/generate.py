@@ -17,6 +17,7 @@ from fonds.assess.definition import SCHEMAS as CHECKS
 from fonds.assess.definition import load_with_files
 from fonds.assess.document import refresh
 from fonds.assess.suites import SCHEMAS as GATES
+from fonds.assess.thresholds import SCHEMAS as THRESHOLDS
 from fonds.catalog.describe import page
 from fonds.crawl.definition import SCHEMAS as PRECEDENCE
 from fonds.match.definition import Matcher
@@ -33,6 +34,7 @@ MODELS: dict[str, type[BaseModel]] = {
     **GATES,
     **PACKS,
     **PRECEDENCE,
+    **THRESHOLDS,
     "export": Mapping,
     "fonds": Settings,
     "matcher": Matcher,

@@ -70,6 +70,7 @@ LEVELS: dict[str, Level] = {
                 **IOD_EXTRA,
             },
             touches=(("source", "location"),),
+            told_by={"conformance": (("source", "location"), ("source", "location"))},
         ),
         Level(
             "series",

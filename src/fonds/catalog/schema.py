@@ -227,7 +227,7 @@ _FIXED = (
             "numerator": (WHOLE, "entities that fail"),
             "denominator": (WHOLE, "entities the check applies to"),
             "threshold": (REAL, "highest share that may fail"),
-            "status": (TEXT, "passed | failed | not applicable | error"),
+            "status": (TEXT, "passed | failed | not applicable | skipped (by policy: neither) | error"),
             "drilldown": (TEXT, "SQL that lists the failing rows"),
         },
     ),

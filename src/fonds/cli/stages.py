@@ -78,9 +78,12 @@ def _command(name: str) -> Callable[..., None]:
             effective: Annotated[
                 bool, typer.Option("--effective", help="Only the gates over values with approved changes applied.")
             ] = False,
+            judge: Annotated[
+                bool, typer.Option("--judge", help="Judge the last counts by rules/thresholds.yaml; measure nothing.")
+            ] = False,
             json: JsonOption = False,
         ) -> None:
-            _run(name, project, json, force=force, effective=effective)
+            _run(name, project, json, force=force, effective=effective, judge_only=judge)
 
         return assess
     if name == "normalize":
