@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 
+from fonds.project.definitions import Definition, load_yaml
+from fonds.project.folders import shipped
 from fonds.samples.expect import calendar, empty
 from fonds.samples.expect_objects import annex_l
 from fonds.samples.seen import Seen
@@ -89,6 +92,26 @@ def _names(seen: Seen, values: Values) -> None:
         if any(group.count("^") > 4 for group in groups):
             groups = [group.rstrip("^") for group in groups]
         values[word] = "=".join(groups)
+
+
+def _swapped(seen: Seen, values: Values) -> None:
+    family, caret, given = (values["PatientName"] or "").partition("^")
+    if caret and family.upper() in given_names() and given.upper() not in given_names():
+        values["PatientName"] = f"{given}^{family}"
+
+
+@cache
+def given_names() -> frozenset[str]:
+    """The list of the rule itself: which names are on it is not what the truth is about."""
+    path = shipped() / "rules" / "base" / "tables" / "given-names.yaml"
+    return frozenset(load_yaml(path, TableFile).terms)
+
+
+class TableFile(Definition):
+    """A table of terms, as the rules read it."""
+
+    description: str
+    terms: dict[str, list[str]]
 
 
 def _quality_control(seen: Seen, values: Values) -> None:
@@ -193,6 +216,7 @@ _RULES: tuple[Rule, ...] = (
     _charset_declare,
     _charset_candidates,
     _names,
+    _swapped,
     _quality_control,
     _uids,
     _other_ids,

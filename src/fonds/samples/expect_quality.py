@@ -209,7 +209,7 @@ def _no_time(text: str) -> bool:
 
 def _stands_in(text: str) -> bool:
     plain = text.strip()
-    return len(plain) > 2 and len(set(plain)) == 1
+    return plain == "UNKNOWN" or (len(plain) > 2 and len(set(plain)) == 1)
 
 
 _STUDY: dict[str, tuple[str, Callable[[list[Seen]], bool]]] = {
