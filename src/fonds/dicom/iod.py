@@ -199,10 +199,11 @@ def _holds(module: Module, tree: Tree) -> bool:
     if condition is not None:
         return bool(condition(Place(tree.elements, tree, frozenset())))
     kinds = {asked.tag: asked.type for asked in module.attributes if asked.tag in module.own}
-    # an empty optional attribute is what a form leaves behind, no sign of the module
+    # an optional attribute without a value, or of zero, is what a form leaves behind, no sign of the module
     return any(
-        number in tree.elements and (kind in ("1", "2") or not tree.elements[number].empty)
+        kind in ("1", "2") or not (value.empty or value.raw.strip(b" \0") == b"0")
         for number, kind in kinds.items()
+        if (value := tree.elements.get(number)) is not None
     )
 
 
