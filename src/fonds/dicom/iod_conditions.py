@@ -64,9 +64,7 @@ _LOSSY = frozenset((
     *(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108)),
 ))  # fmt: skip
 # PS3.3 C.7.3.1: SOP classes whose images need Patient Position
-_POSITIONED = frozenset(
-    f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("2", "2.1", "2.2", "4", "4.1", "4.2", "4.3", "4.4", "128", "130")
-)
+_POSITIONED = frozenset(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("2", "2.1", "4", "4.1", "4.2", "4.3"))
 
 
 def _orientation(here: Place) -> bool | None:

@@ -41,7 +41,6 @@ def faults(tag: int, value: Value, codec: Codec) -> Iterator[Fault]:
         return
     if size is None and not _conforms(value, codec):
         yield Fault("vr", f"{value.vr} (PS3.5 6.2)")
-        return
     if private or value.vr == "UN":
         return
     multiplicity = _multiplicity(tag)
