@@ -302,7 +302,7 @@ _FIXED = (
             **_PLACE,
             "study_uid": (TEXT, "study of the object"),
             "sop_class_uid": (TEXT, "SOP class that names the IOD"),
-            "path": (TEXT, "tags down to the attribute, as (0040,0275)[1](0040,0008); '' in a row about the object"),
+            "path": (TEXT, "tags down to the attribute, [n] after a sequence: its item; '' in a row about the object"),
             "keyword": (TEXT, "keyword of the attribute; NULL when the dictionary has none"),
             "problem": (
                 TEXT,
