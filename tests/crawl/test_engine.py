@@ -153,6 +153,18 @@ crawl(load(Path(sys.argv[1])), workers=2, shard_files=10)
 """
 
 
+def test_what_a_crawl_killed_behind_its_last_commit_left_goes_with_the_next(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    fill(archive, 3)
+    of = project(tmp_path / "a", archive)
+    crawl(of)
+    left = of.catalog_dir / "staging" / "crawl" / "archive" / "0123456789abcdef"
+    left.mkdir(parents=True)
+    (left / "instances-0.parquet").write_bytes(b"shard of a crawl that was killed")
+    assert crawl(of).counts["read"] == 0
+    assert not left.parent.exists()
+
+
 def test_killed_at_any_moment_the_next_crawl_says_the_same(tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     fill(archive, 60)

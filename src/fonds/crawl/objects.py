@@ -82,6 +82,8 @@ class ObjectsCrawl:
             read = self._read(difference)
             if not difference.nothing:
                 self._write(difference)
+            elif not half_written:  # one that was killed behind its last commit left its shards
+                shutil.rmtree(self.staging_root, ignore_errors=True)
             if not difference.nothing or state.get("reader") != self.reader:
                 self._remember({"reader": self.reader})
             return self._counts(difference, read)
