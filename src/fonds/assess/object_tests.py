@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from fonds.assess.people_tests import among
 from fonds.assess.word_tests import word_tests
 from fonds.catalog.store import literal
 from fonds.dicom import terms
@@ -91,7 +92,7 @@ def object_tests() -> Mapping[str, Template]:
         **_uids(),
         "samples_of": Template(
             ("x",),
-            "CASE " + " ".join(f"WHEN x IN {_among(names)} THEN {count}" for count, names in _SAMPLES.items()) + " END",
+            "CASE " + " ".join(f"WHEN x IN {among(names)} THEN {count}" for count, names in _SAMPLES.items()) + " END",
             "samples a pixel a photometric interpretation needs; NULL for none that is defined (PS3.3 C.7.6.3.1.2)",
         ),
         "points_to": Template(
@@ -134,14 +135,14 @@ def _uids() -> dict[str, Template]:
     videos = [syntax.uid for syntax in terms.transfer_syntaxes() if any(word in syntax.name for word in _VIDEO_NAMES)]
     return {
         "is_retired_class": Template(
-            ("x",), f"x IN {_among(terms.retired_classes())}", "a SOP class the standard retired (PS3.6 A)"
+            ("x",), f"x IN {among(terms.retired_classes())}", "a SOP class the standard retired (PS3.6 A)"
         ),
-        "is_video_syntax": Template(("x",), f"x IN {_among(videos)}", "a transfer syntax of moving pictures"),
+        "is_video_syntax": Template(("x",), f"x IN {among(videos)}", "a transfer syntax of moving pictures"),
         "is_lossy_syntax": Template(
-            ("x",), f"x IN {_among([*_JPEG_LOSSY, *videos])}", "a transfer syntax that always loses something"
+            ("x",), f"x IN {among([*_JPEG_LOSSY, *videos])}", "a transfer syntax that always loses something"
         ),
         "is_native_syntax": Template(
-            ("x",), f"x IN {_among(terms.NATIVE_SYNTAXES)}", "a transfer syntax without compressed pixels"
+            ("x",), f"x IN {among(terms.NATIVE_SYNTAXES)}", "a transfer syntax without compressed pixels"
         ),
     }
 
@@ -161,7 +162,3 @@ _PLACE = (
 )
 _SORTED = "list_sort(list_distinct(list(x)))"
 _STEPS = f"list_transform({_SORTED}[2:], lambda v, n: round(v - {_SORTED}[n], 3))"
-
-
-def _among(values: Iterable[str]) -> str:
-    return "(" + ", ".join(literal(value) for value in sorted(values)) + ")"

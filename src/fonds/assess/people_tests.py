@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fonds.catalog.store import literal
 from fonds.project.expressions import Template
@@ -44,7 +44,7 @@ _BEGINS = r"(?i)^[^\pL]*{}([^\pL]|$)"
 _DECIDABLE = ("CR", "CT", "DX", "IVUS", "MG", "MR", "NM", "PT", "RF", "US", "XA")
 
 
-def among(values: tuple[str, ...]) -> str:
+def among(values: Iterable[str]) -> str:
     """The list as SQL writes it behind IN."""
     return "(" + ", ".join(literal(value) for value in sorted(values)) + ")"
 

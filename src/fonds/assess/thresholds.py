@@ -68,11 +68,10 @@ class Thresholds(Definition):
     def share(self, check: Check, source: str) -> float:
         """The share of the check's entities in a source that may fail."""
         own = self.sources.get(source, OfSource())
-        ways = ((own.checks, check.id), (self.checks, check.id), (own.severities, check.severity))
-        return next(
-            (shares[key] for shares, key in ways if key in shares),  # type: ignore[index]
-            self.severities.get(check.severity, check.threshold),
-        )
+        for share in (own.checks.get(check.id), self.checks.get(check.id), own.severities.get(check.severity)):
+            if share is not None:
+                return share
+        return self.severities.get(check.severity, check.threshold)
 
     def skipped(self, check: Check, source: str) -> str | None:
         """Why the check isn't judged in a source; None when it is."""

@@ -187,10 +187,6 @@ CLASS_MODALITY = {
 _DEFAULT_DATES = ("19000101", "18991231", "18991230", "11111111")
 
 
-def _among(values: Iterable[str]) -> str:
-    return "(" + ", ".join(literal(value) for value in sorted(values)) + ")"
-
-
 @cache
 def templates() -> Mapping[str, Template]:
     """The named tests, in the order the documentation lists them."""
@@ -204,7 +200,7 @@ def templates() -> Mapping[str, Template]:
             "digits and dots, at most 64 characters (PS3.5 9.1)",
         ),
         "is_date": Template(("x",), _DATE, "8 digits that are a calendar date"),
-        "is_default_date": Template(("x",), f"x IN {_among(_DEFAULT_DATES)}", "a date systems write for 'unknown'"),
+        "is_default_date": Template(("x",), f"x IN {among(_DEFAULT_DATES)}", "a date systems write for 'unknown'"),
         "days_between": Template(
             ("x", "y"),
             "abs(date_diff('day', try_strptime(x, '%Y%m%d'), try_strptime(y, '%Y%m%d')))",
@@ -223,26 +219,26 @@ def templates() -> Mapping[str, Template]:
         "native_length": Template((), _NATIVE_LENGTH, "bytes that native pixel data must have; NULL when undecidable"),
         "is_transfer_syntax": Template(
             ("x",),
-            f"x IN {_among(syntax.uid for syntax in terms.transfer_syntaxes())}",
+            f"x IN {among(syntax.uid for syntax in terms.transfer_syntaxes())}",
             "a registered transfer syntax, retired ones included",
         ),
         "is_charset_term": Template(
-            ("x",), f"x IN {_among(charsets)}", "a defined term of Specific Character Set (PS3.3 C.12.1.1.2)"
+            ("x",), f"x IN {among(charsets)}", "a defined term of Specific Character Set (PS3.3 C.12.1.1.2)"
         ),
         "is_modality": Template(
-            ("x",), f"x IN {_among(terms.MODALITIES)}", "a current defined term of Modality (PS3.3 C.7.3.1.1.1)"
+            ("x",), f"x IN {among(terms.MODALITIES)}", "a current defined term of Modality (PS3.3 C.7.3.1.1.1)"
         ),
         "class_modality": Template(
             ("x",), f"CASE x {by_class} END", "the modality a SOP class stands for; NULL when it may be several"
         ),
         "is_body_part": Template(
             ("x",),
-            f"x IN {_among(part.term for part in terms.body_parts())}",
+            f"x IN {among(part.term for part in terms.body_parts())}",
             "a defined term of Body Part Examined (PS3.16 Annex L)",
         ),
         "is_paired": Template(
             ("x",),
-            f"x IN {_among(part.term for part in terms.body_parts() if part.paired)}",
+            f"x IN {among(part.term for part in terms.body_parts() if part.paired)}",
             "a body part there are two of (PS3.16 Annex L)",
         ),
         "several": Template(
@@ -300,7 +296,7 @@ def relation(level: str) -> str:
         .replace("$iod", IOD_COLUMNS)
         .replace("$of_a_patient", OF_A_PATIENT)
         .replace("$valid_birth_date", valid)
-        .replace("$default_birth_dates", _among(_DEFAULT_DATES))
+        .replace("$default_birth_dates", among(_DEFAULT_DATES))
         .replace("$derived", among(DERIVED))
     )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from fonds.project.definitions import Definition, load_yaml
+from fonds.project.definitions import read_yaml
 from fonds.project.folders import shipped
 from fonds.samples.expect import calendar, empty
 from fonds.samples.expect_objects import annex_l
@@ -104,14 +104,7 @@ def _swapped(seen: Seen, values: Values) -> None:
 def given_names() -> frozenset[str]:
     """The list of the rule itself: which names are on it is not what the truth is about."""
     path = shipped() / "rules" / "base" / "tables" / "given-names.yaml"
-    return frozenset(load_yaml(path, TableFile).terms)
-
-
-class TableFile(Definition):
-    """A table of terms, as the rules read it."""
-
-    description: str
-    terms: dict[str, list[str]]
+    return frozenset(read_yaml(path)["terms"])
 
 
 def _quality_control(seen: Seen, values: Values) -> None:
