@@ -17,11 +17,13 @@ from fonds.project.settings import Project
 COLUMNS = (
     *("family", "given", "middle", "native", "birth_date", "sex", "issuer", "patient_id"),
     *("family_code", "given_code", "given_first", "birth_year", "birth_day"),
+    *("phone", "street", "postcode", "city", "mother", "national_id"),
 )
 LISTS = {"family": "family_parts", "given": "given_tokens"}
 Column = Literal[
     "family", "given", "middle", "native", "birth_date", "sex", "issuer", "patient_id",
     "family_code", "given_code", "given_first", "birth_year", "birth_day",
+    "phone", "street", "postcode", "city", "mother", "national_id",
 ]  # fmt: skip
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -97,4 +97,5 @@ def events(history: pl.DataFrame, persons: pl.DataFrame, links: pl.DataFrame) ->
     numbered = fresh.with_row_index("number", offset=start + 1).with_columns(
         (pl.lit("E") + pl.col("number").cast(pl.String).str.zfill(10)).alias("event_id")
     )
+    numbered = numbered.with_columns(pl.lit(None, dtype=pl.Int64).alias("run"), pl.col("was").alias("from_person"))
     return pl.concat([history, numbered.select(history.columns)])

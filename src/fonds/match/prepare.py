@@ -25,6 +25,7 @@ def records(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
 def prepare(found: pl.DataFrame, matcher: Matcher, table: Names) -> pl.DataFrame:
     """Records with the columns that blocking and comparisons use, in the order of record_id; `n` numbers them."""
     missing = matcher.missing
+    found = found.with_columns(pl.lit(None, dtype=pl.String).alias(c) for c in _ADT if c not in found.columns)
     name = pl.col("PatientName").fill_null("").str.strip_chars()
     alias = _any(name.str.to_uppercase(), missing.names)
     split = found.sort("record_id").with_columns(pl.when(alias).then(pl.lit("")).otherwise(name).alias("name"))
@@ -64,7 +65,9 @@ def prepare(found: pl.DataFrame, matcher: Matcher, table: Names) -> pl.DataFrame
 _COLUMNS = (
     *("family", "given", "middle", "native", "birth_date", "sex", "issuer", "patient_id"),
     *("family_code", "given_code", "given_first", "birth_year", "birth_day"),
+    *("phone", "street", "postcode", "city", "mother", "national_id"),
 )
+_ADT = ("phone", "street", "postcode", "city", "mother", "national_id")
 
 
 _LEADING = "von|vom|van|der|den|de|del|di|da|du|la|le|zu|zum|zur|al|el|ter|ten"

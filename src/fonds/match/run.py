@@ -96,7 +96,8 @@ def _write(run: StageRun, prepared: pl.DataFrame, clustered: Clustered) -> None:
     columns = run.catalog.read("pairs").columns
     history = run.catalog.read("person_events")
     linked = clustered.pairs.filter(pl.col("band") == "link")
-    run.replace("pairs", _with_studies(clustered.pairs, prepared).select(columns))
+    pairs = _with_studies(clustered.pairs, prepared)
+    run.replace("pairs", pairs.select(name for name in columns if name in pairs.columns))
     run.replace("persons", persons)
     run.replace("person_events", events(history, persons, linked))
     run.count("records", prepared.height)
