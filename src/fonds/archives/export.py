@@ -11,9 +11,7 @@ import duckdb
 from fonds.archives.base import Batch, Memory
 from fonds.archives.export_mapping import (
     LEVELS,
-    PLACEHOLDER,
     UIDS,
-    Column,
     FilePath,
     LevelMapping,
     LevelName,
@@ -21,9 +19,10 @@ from fonds.archives.export_mapping import (
     load_mapping,
     representation,
 )
-from fonds.archives.export_tables import Table, open_tables
 from fonds.catalog.store import literal, quote
-from fonds.errors import DefinitionInvalid
+from fonds.errors import ArchiveUnreachable, DefinitionInvalid
+from fonds.tabular.columns import Column, plain
+from fonds.tabular.tables import Table, open_table
 
 __all__ = ["ExportIndex", "load_mapping"]
 
@@ -44,7 +43,7 @@ class ExportIndex:
         Raises ArchiveUnreachable for a file that isn't there, DefinitionInvalid for columns it doesn't have.
         """
         with tempfile.TemporaryDirectory(prefix="fonds-export-") as folder, _connect(Path(folder)) as connection:
-            tables = open_tables(self.name, self.path, self.mapped.mapping, connection, Path(folder), headings=True)
+            tables = self._tables(connection, Path(folder), headings=True)
             self._columns_there(tables)
 
     def batches(self, memory: Memory) -> Iterator[Batch]:
@@ -54,12 +53,31 @@ class ExportIndex:
         """
         # on disk, and copies are gone with the folder: an export of millions of rows needn't fit into memory
         with tempfile.TemporaryDirectory(prefix="fonds-export-") as folder, _connect(Path(folder)) as connection:
-            tables = open_tables(self.name, self.path, self.mapped.mapping, connection, Path(folder), headings=False)
+            tables = self._tables(connection, Path(folder), headings=False)
             self._columns_there(tables)
             problems = [table.problem for table in tables.values()]
             for level, given in self.mapped.mapping.levels.items():
                 yield from _level(connection, self.mapped, level, tables[given.file], problems)
                 problems = []
+
+    def _tables(self, connection: duckdb.DuckDBPyConnection, folder: Path, *, headings: bool) -> dict[str, Table]:
+        owner, form = f"source {self.name}", self.mapped.mapping.csv
+        tables = {}
+        for name, pattern in self.mapped.mapping.files.items():
+            files = self._files(pattern)
+            title = pattern if len(files) > 1 else files[0].name
+            tables[name] = open_table(
+                connection, name, files, form, owner=owner, title=title, folder=folder, headings=headings
+            )
+        return tables
+
+    def _files(self, pattern: str) -> list[Path]:
+        path = self.path
+        files = [path] if path.is_file() else sorted(path.glob(pattern)) if path.is_dir() else []
+        if not files:
+            what = f"no file {pattern} in the export" if path.is_dir() else "the export isn't there"
+            raise ArchiveUnreachable(f"source {self.name}: {what}; look at `path` in fonds.yaml", source=self.name)
+        return files
 
     def _columns_there(self, tables: dict[str, Table]) -> None:
         mistakes = []
@@ -138,16 +156,13 @@ FROM (
 def _rows_sql(mapped: Mapped, level: LevelName) -> str:
     """One row a row of the export: its UIDs, attributes as JSON, and what couldn't be mapped."""
     given = mapped.mapping.levels[level]
-    nulls = ", ".join(literal(text) for text in ("", *mapped.mapping.nulls))
 
     def value(reference: str) -> str:
         file, column = _resolved(reference, given)
-        # a control character has no place in an element of one line (PS3.5 6.1.3)
-        plain = f"trim(regexp_replace(coalesce({quote(file)}.{quote(column)}, ''), '[\\x00-\\x1f\\x7f]+', ' ', 'g'))"
-        return f"CASE WHEN {plain} IN ({nulls}) THEN '' ELSE {plain} END"
+        return plain(f"{quote(file)}.{quote(column)}", mapped.mapping.nulls)
 
     taken = given.taken()
-    raw = {word: _mapped_values(column, _raw(column, value)) for word, column in taken.items()}
+    raw = {word: column.sql(value) for word, column in taken.items()}
     uids = [UIDS[above] for above in LEVELS[: LEVELS.index(level) + 1]]
     read = {word: _read(mapped, word, taken[word], f"r.{quote(word)}") for word in sorted(taken) if word not in uids}
     pairs = ", ".join(f"{literal(word)}, {sql}" for word, sql in read.items())
@@ -182,24 +197,6 @@ found AS (
 SELECT *, nullif(concat_ws(', ', CASE WHEN NOT complete THEN 'uid-missing' WHEN strange THEN 'uid-invalid' END,
     CASE WHEN len(unread) > 0 THEN 'not-readable: ' || array_to_string(unread, ' ') END), '') AS note
 FROM found"""
-
-
-def _raw(column: Column, value: _Value) -> str:
-    if column.column is not None:
-        return value(column.column)
-    if column.constant is not None:
-        return literal(column.constant)
-    # odd places of the split are the names between braces
-    parts = PLACEHOLDER.split(column.text or "")
-    joined = " || ".join(value(part) if number % 2 else literal(part) for number, part in enumerate(parts) if part)
-    return f"rtrim({joined}, ' ^=')"
-
-
-def _mapped_values(column: Column, sql: str) -> str:
-    if not column.values:
-        return sql
-    whens = " ".join(f"WHEN {literal(theirs)} THEN {literal(ours)}" for theirs, ours in column.values.items())
-    return f"CASE {sql} {whens} ELSE {sql} END"
 
 
 def _read(mapped: Mapped, word: str, column: Column, value: str) -> str:

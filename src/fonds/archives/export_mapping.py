@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import duckdb
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-from fonds.catalog.store import literal
 from fonds.project.definitions import Definition, load_yaml
 from fonds.project.settings import Project
+from fonds.tabular.columns import Column, Csv, Formats, Text, checked_formats
 
 Keyword = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{1,63}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Text = Annotated[str, StringConstraints(max_length=400)]
-Formats = Annotated[tuple[str, ...], Field(min_length=1, max_length=20)]
 LevelName = Literal["study", "series", "instance"]
 UIDS = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}
 LEVELS: tuple[LevelName, ...] = ("study", "series", "instance")
-PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-
-
-class Csv(Definition):
-    """How text files are written; Parquet needs none of it."""
-
-    delimiter: str = Field(",", min_length=1, max_length=1, description='sign between values; a tab is "\\t"')
-    quote: str = Field('"', min_length=1, max_length=1, description="sign around values; doubled inside them")
-    encoding: str = Field("utf-8", description="name of the text encoding, such as windows-1252")
-
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        try:
-            codecs.lookup(name)
-        except LookupError:
-            raise ValueError(f"there is no encoding '{name}'; examples: utf-8, windows-1252, iso-8859-1") from None
-        return name
-
-
-class Column(Definition):
-    """Where a value comes from: a column, a text with {columns} in it, or a constant."""
-
-    column: Text | None = None
-    text: Text | None = Field(None, description="such as {LAST}^{FIRST}; carets and equals signs left at its end go")
-    constant: Text | None = None
-    formats: Formats | None = Field(None, description="how a date or time is written here (strptime), tried in order")
-    values: dict[Text, Text] = Field(default={}, description="value in the export: value in DICOM, such as {W: F}")
-
-    @model_validator(mode="after")
-    def _one(self) -> Column:
-        if sum(part is not None for part in (self.column, self.text, self.constant)) != 1:
-            raise ValueError("needs exactly one of: column, text, constant")
-        if self.text is not None and not PLACEHOLDER.search(self.text):
-            raise ValueError("text names no {column}; write it as `constant`")
-        return self
-
-    @field_validator("formats")
-    @classmethod
-    def _formats(cls, formats: Formats | None) -> Formats | None:
-        return checked_formats(formats) if formats is not None else None
-
-    def references(self) -> list[str]:
-        """The columns it takes, as written."""
-        if self.column is not None:
-            return [self.column]
-        return PLACEHOLDER.findall(self.text or "")
 
 
 class Join(Definition):
@@ -180,14 +128,3 @@ def load_mapping(project: Project, name: str) -> Mapped:
 def representation(keyword: str) -> str:
     """Value representation of a keyword that is known to be one (PS3.6)."""
     return str(dictionary_VR(keyword))
-
-
-def checked_formats(formats: Formats) -> Formats:
-    """The formats when DuckDB's strptime takes each; raises ValueError."""
-    with duckdb.connect(":memory:") as connection:
-        for one in formats:
-            try:
-                connection.execute(f"SELECT try_strptime('', {literal(one)})").fetchall()
-            except duckdb.Error:
-                raise ValueError(f"'{one}' is no format of a date or time; an example: %d.%m.%Y") from None
-    return formats

@@ -1,4 +1,4 @@
-"""The files of a database export as DuckDB tables: CSV in any encoding, Parquet; what can't be read, with its line."""
+"""Files as DuckDB tables of text: CSV in any encoding, Parquet; what can't be read, with its line."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 import duckdb
 
-from fonds.archives.export_mapping import Mapping
 from fonds.catalog.store import literal, quote
 from fonds.errors import ArchiveUnreachable
+from fonds.tabular.columns import Csv
 
 CHUNK = 1 << 20
 REASONS = {
@@ -49,39 +49,36 @@ def _bad_byte(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("fonds-export", _bad_byte)
 
 
-def open_tables(
-    source: str, path: Path, mapping: Mapping, connection: duckdb.DuckDBPyConnection, folder: Path, *, headings: bool
-) -> dict[str, Table]:
-    """A table for each of the mapping's files, all text, and `fonds:row`, the row's place in it from 1.
+def open_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    files: list[Path],
+    form: Csv,
+    *,
+    owner: str,
+    title: str,
+    folder: Path,
+    headings: bool,
+) -> Table:
+    """One table `name` of all files, all text, and `fonds:row`, the row's place in it from 1.
 
     With `headings` only the names of the columns are read. Text is copied as UTF-8 into `folder`, a MiB at a time.
-    Raises ArchiveUnreachable for a file that isn't there or has no columns.
+    `owner` is what messages begin with, such as ``source radiology-db``; `title` is what the table is called in them.
+    Raises ArchiveUnreachable for files without columns, or with different ones.
     """
-    tables = {}
-    for name, pattern in mapping.files.items():
-        files = _files(source, path, pattern)
-        read = [
-            _parquet(connection, file) if file.suffix.lower() == ".parquet" else _csv(source, file, mapping, folder)
-            for file in files
-        ]
-        columns = read[0].columns
-        for other, file in zip(read, files, strict=True):
-            if other.columns != columns:
-                raise ArchiveUnreachable(
-                    f"source {source}: {file.name} has other columns than {files[0].name}", source=source
-                )
-        problem = ""
-        if not headings:
-            problem = "; ".join(text for text in _load(connection, name, read, files) if text)
-        stats = [file.stat() for file in files]
-        tables[name] = Table(
-            pattern if len(files) > 1 else files[0].name,
-            columns,
-            sum(stat.st_size for stat in stats),
-            max(stat.st_mtime_ns for stat in stats),
-            problem,
-        )
-    return tables
+    read = [
+        _parquet(connection, file) if file.suffix.lower() == ".parquet" else _csv(owner, file, form, folder)
+        for file in files
+    ]
+    columns = read[0].columns
+    for other, file in zip(read, files, strict=True):
+        if other.columns != columns:
+            raise ArchiveUnreachable(f"{owner}: {file.name} has other columns than {files[0].name}", owner=owner)
+    problem = ""
+    if not headings:
+        problem = "; ".join(text for text in _load(connection, name, read, files) if text)
+    stats = [file.stat() for file in files]
+    return Table(title, columns, sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats), problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +87,6 @@ class _Readable:
     scan: str
     copy: Path | None = None
     encoding: str = ""
-
-
-def _files(source: str, path: Path, pattern: str) -> list[Path]:
-    files = [path] if path.is_file() else sorted(path.glob(pattern)) if path.is_dir() else []
-    if not files:
-        what = f"no file {pattern} in the export" if path.is_dir() else "the export isn't there"
-        raise ArchiveUnreachable(f"source {source}: {what}; look at `path` in fonds.yaml", source=source)
-    return files
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, file: Path) -> _Readable:
@@ -111,20 +100,19 @@ def _parquet(connection: duckdb.DuckDBPyConnection, file: Path) -> _Readable:
     )
 
 
-def _csv(source: str, file: Path, mapping: Mapping, folder: Path) -> _Readable:
-    form = mapping.csv
+def _csv(owner: str, file: Path, form: Csv, folder: Path) -> _Readable:
     try:
         with _bytes(file) as stream:
             text = io.TextIOWrapper(stream, encoding=_encoding(form.encoding), errors="replace", newline="")
             header = next(csv.reader(text, delimiter=form.delimiter, quotechar=form.quote), [])
     except (OSError, csv.Error, EOFError) as error:
-        raise ArchiveUnreachable(f"source {source}: {file.name} can't be read ({type(error).__name__})") from None
+        raise ArchiveUnreachable(f"{owner}: {file.name} can't be read ({type(error).__name__})") from None
     names = tuple(name.strip() for name in header)
     if not names or len({name.lower() for name in names}) < len(names) or "" in names:
         raise ArchiveUnreachable(
-            f"source {source}: the first line of {file.name} must name every column once; "
+            f"{owner}: the first line of {file.name} must name every column once; "
             f"look at `csv.delimiter` in the mapping",
-            source=source,
+            owner=owner,
         )
     copy = folder / f"{len(list(folder.iterdir()))}.csv"
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
