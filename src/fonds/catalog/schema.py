@@ -455,7 +455,8 @@ _FIXED = (
         {
             "record_a": (TEXT, "record id, the smaller one"),
             "record_b": (TEXT, "record id"),
-            "stratum": (TEXT, "band of probability the pair was drawn from"),
+            "stratum": (TEXT, "what the pair was drawn from: what decides about it, and band of probability"),
+            "rests_on": (TEXT, "identifier | threshold | evidence | constraint | others | cluster"),
             "probability": (REAL, "stated when it was drawn"),
             "band": (TEXT, "band when it was drawn"),
             "pairs": (WHOLE, "pairs of the stratum"),
