@@ -125,8 +125,9 @@ class Catalog:
             "WHERE source IS NOT NULL"
         )
         statements.append(self._effective_view("effective", over="instances"))
-        # the roll-ups first: the others stand on them
-        for path in sorted((Path(__file__).parent / "sql").glob("*.sql"), key=lambda one: (one.stem != "views", one)):
+        # each stands on those before it
+        for stem in ("keys", "views", "quality"):
+            path = Path(__file__).parent / "sql" / f"{stem}.sql"
             statements += [part for part in path.read_text(encoding="utf-8").split(";\n") if part.strip()]
         return statements
 

@@ -97,7 +97,7 @@ FROM findings f JOIN instances i ON i.source = f.source AND coalesce(i.StudyInst
 WHERE f.level IN ('study', 'across')
 UNION ALL
 SELECT f.check_id, f.source, f.entity, f.attribute, f.severity, r.location
-FROM findings f JOIN instance_records r ON r.source = f.source AND r.record_id = f.entity
+FROM findings f JOIN instance_records r ON r.source = f.source AND r.raw_record_id = f.entity
 WHERE f.level = 'patient';
 -- Where most of what fails comes from: which check, which device (maker, model, station), which modality and year of a
 -- source. `share` is of the weighted failures of the kind; `records` are patient records concerned (NULL for cells). It

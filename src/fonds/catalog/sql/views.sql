@@ -2,16 +2,43 @@
 CREATE OR REPLACE MACRO record_id(source, issuer, patient_id, patient_name, birth_date, sex) AS
     'R' || left(sha256(concat_ws('|', source, coalesce(issuer, ''), coalesce(patient_id, ''),
         coalesce(patient_name, ''), coalesce(birth_date, ''), coalesce(sex, ''))), 16);
+-- What the sources said, also on a connection whose `instances` has approved changes applied (the store redefines it there).
+CREATE OR REPLACE VIEW raw_instances AS FROM instances;
+-- Which record an object belongs to. Records are told by raw values, so that no approved spelling renumbers them. But an
+-- object whose approved Patient ID, or issuer where it had one, is another is another patient's: such objects have a record
+-- of their own. An issuer that only came out of the ID (RAD^4711) moves nobody. `raw_record_id` goes by raw values alone:
+-- what is said of the source as it is, as findings are, names these.
 CREATE OR REPLACE VIEW instance_records AS
+WITH moved AS (
+    SELECT DISTINCT source, location FROM changes
+    WHERE state = 'approved' AND attribute IN ('PatientID', 'IssuerOfPatientID')
+        -- a CASE, so that the dear comparison is made last: issuers are filled in by the million
+        AND CASE WHEN attribute = 'IssuerOfPatientID' AND trim(coalesce("before", '')) = '' THEN false
+            ELSE plain_id("before") IS DISTINCT FROM plain_id(after) END
+), told AS (
+    SELECT source, location, max(coalesce(after, '')) FILTER (attribute = 'PatientID') AS patient_id,
+        max(coalesce(after, '')) FILTER (attribute = 'IssuerOfPatientID') AS issuer
+    FROM changes SEMI JOIN moved USING (source, location)
+    WHERE state = 'approved' AND attribute IN ('PatientID', 'IssuerOfPatientID')
+    GROUP BY source, location
+), held AS (
+    SELECT i.source, i.location, i.StudyInstanceUID, i.SOPInstanceUID, i.PatientID, t.source IS NOT NULL AS moved,
+        coalesce(t.patient_id, i.PatientID, '') AS new_id, coalesce(t.issuer, i.IssuerOfPatientID, '') AS new_issuer,
+        record_id(i.source, i.IssuerOfPatientID, i.PatientID, i.PatientName, i.PatientBirthDate, i.PatientSex) AS raw_record_id
+    FROM raw_instances i LEFT JOIN told t USING (source, location)
+)
 SELECT source, location, StudyInstanceUID AS study_uid, SOPInstanceUID AS sop_uid,
-    record_id(source, IssuerOfPatientID, PatientID, PatientName, PatientBirthDate, PatientSex) AS record_id
-FROM instances;
+    CASE WHEN NOT moved OR plain_words(PatientID) IN (plain_words(new_issuer || ' ' || new_id), plain_words(new_id || ' ' || new_issuer))
+        THEN raw_record_id
+        ELSE 'R' || left(sha256(concat_ws('|', raw_record_id, trim(new_issuer), trim(new_id))), 16) END AS record_id,
+    raw_record_id
+FROM held;
 CREATE OR REPLACE VIEW patient_records AS
 SELECT r.record_id, source, coalesce(any_value(i.IssuerOfPatientID), '') AS issuer, any_value(i.PatientID) AS PatientID,
     any_value(i.PatientName) AS PatientName, any_value(i.PatientBirthDate) AS PatientBirthDate,
     any_value(i.PatientSex) AS PatientSex, count(*) AS instances, count(DISTINCT i.StudyInstanceUID) AS studies,
     min(i.StudyDate) AS first_study, max(i.StudyDate) AS last_study
-FROM instances i JOIN instance_records r USING (source, location)
+FROM raw_instances i JOIN instance_records r USING (source, location)
 GROUP BY r.record_id, source;
 CREATE OR REPLACE VIEW series AS
 SELECT source, StudyInstanceUID, SeriesInstanceUID, min(Modality) AS Modality, min(SeriesDescription) AS SeriesDescription,
