@@ -70,8 +70,9 @@ def test_a_pair_shows_both_records_their_differences_and_the_evidence(steward: T
     assert page.count('class="differs"') == 4, "name, birth date, patient ID, issuer"
     assert "differs</td>" in page, "told by a word, not by colour alone"
     assert "No approved rule changes these values." in page
-    assert page.count("<circle") == 2
-    assert page.count('<rect class="b"') == 2
+    drawn = page[page.index('class="timeline"') :]
+    assert drawn.count("<circle") == 2
+    assert drawn.count('<rect class="b"') == 2
     assert re.search(r'class="fall".*?<rect class="against"', page, re.DOTALL)
     assert "weight" in page.lower()
     assert ("Ann Steward", "view", f"pair {UNSURE[0]} {UNSURE[1]}") in acts(project)

@@ -63,9 +63,13 @@ def decide_pair(
     seen: Annotated[int, Form()] = 0,
     comment: Comment = "",
     source: Annotated[str, Form()] = "",
+    state: Annotated[queue.State, Form()] = "open",
 ) -> Response:
-    """Record the verdict and go on to the next open pair. "Can't tell" decides nothing but is on record as well."""
-    project, chosen = project_of(request), queue.Filter(source, "open")
+    """Record the verdict and go on to the next open pair, or to the next of the sample.
+
+    "Can't tell" decides nothing but is on record as well.
+    """
+    project, chosen = project_of(request), queue.Filter(source, "sample" if state == "sample" else "open")
     with reader(request).cursor() as cursor:
         found = rows(cursor, "pair", {"a": a, "b": b})
         if not found:
@@ -75,6 +79,8 @@ def decide_pair(
             raise HTTPException(409, f"This pair was decided{by} while you looked at it. Nothing was recorded.")
         following = queue.neighbour(cursor, chosen, found[0])
     query = {"source": source} if source else {}
+    if chosen.state == "sample":
+        query["state"] = "sample"
     if verdict == "cannot_tell":
         with transaction(project) as opened:
             audit.append(opened, session.who, "cannot-tell", f"pair {a} {b}", comment)

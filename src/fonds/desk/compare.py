@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import date
 from difflib import SequenceMatcher
@@ -10,6 +11,7 @@ from typing import Any
 
 BAR_WIDTH = 280
 TIMELINE_WIDTH, TIMELINE_EDGE = 860, 40
+NETWORK_WIDTH, NETWORK_HEIGHT, NODE = 360, 300, 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,22 @@ def timeline(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[
         ],
         "years": [{"x": place(date(year, 1, 1)), "year": year} for year in years[::step]],
     }
+
+
+def network(records: int, links: list[dict[str, Any]]) -> dict[str, Any]:
+    """Records on an ellipse, numbered from 1 at its left end, and a line for each link (`a`, `b`: those numbers)."""
+    across, down = NETWORK_WIDTH / 2 - NODE - 2, NETWORK_HEIGHT / 2 - NODE - 2
+    angles = [math.pi + 2 * math.pi * place / records for place in range(records)]
+    nodes = [
+        {
+            "number": number,
+            "x": round(NETWORK_WIDTH / 2 + across * math.cos(angle), 1),
+            "y": round(NETWORK_HEIGHT / 2 + down * math.sin(angle), 1),
+        }
+        for number, angle in enumerate(angles, 1)
+    ]
+    lines = [{**link, "from": nodes[link["a"] - 1], "to": nodes[link["b"] - 1]} for link in links]
+    return {"width": NETWORK_WIDTH, "height": NETWORK_HEIGHT, "node": NODE, "nodes": nodes, "lines": lines}
 
 
 def _day(text: str | None) -> date | None:

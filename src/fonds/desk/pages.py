@@ -11,6 +11,7 @@ from fastapi.templating import Jinja2Templates
 
 from fonds.desk import proposals, queue
 from fonds.desk.auth import Session, local, sessions, steward
+from fonds.desk.pair import pair_view
 from fonds.desk.reading import Reader, rows
 from fonds.operations import audit, decisions
 from fonds.operations.models import session as transaction
@@ -68,18 +69,21 @@ def pairs(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
     told: int | None = None,
 ) -> Response:
-    """The queue of pairs, the one with most at stake first."""
+    """The queue of pairs, the one whose answer is worth most first."""
     chosen = queue.Filter(source, state)
     with reader(request).cursor() as cursor:
         found, total = queue.page(cursor, chosen, page)
         counts = rows(cursor, "counts", {})[0]
+        sources = queue.sources(cursor, list(project_of(request).sources))
+        sample = queue.progress(cursor)
     shown = {
         "pairs": found,
         "total": total,
         "filter": chosen,
         "page": page,
         "pages": max(1, -(-total // queue.PAGE)),
-        "sources": list(project_of(request).sources),
+        "sources": sources,
+        "sample": sample,
         "told": decision(request, told),
     }
     return show(request, session, "queue.html", counts, shown)
@@ -99,15 +103,23 @@ def pair(
     """Two records side by side. Looking at them is on record, too."""
     chosen = queue.Filter(source, state)
     with reader(request).cursor() as cursor:
-        found = queue.pair_view(cursor, a, b)
+        found = pair_view(cursor, a, b)
         if found is None:
             raise HTTPException(404, "The catalog has no such pair any more. The matching has run since.")
         following = queue.neighbour(cursor, chosen, found)
         before = queue.neighbour(cursor, chosen, found, backwards=True)
         counts = rows(cursor, "counts", {})[0]
+        sample = queue.progress(cursor)
     with transaction(project_of(request)) as opened:
         audit.append(opened, session.who, "view", f"pair {a} {b}")
-    shown = {"pair": found, "next": following, "before": before, "filter": chosen, "told": decision(request, told)}
+    shown = {
+        "pair": found,
+        "next": following,
+        "before": before,
+        "filter": chosen,
+        "sample": sample,
+        "told": decision(request, told),
+    }
     return show(request, session, "pair.html", counts, shown)
 
 

@@ -1,5 +1,5 @@
 -- What waits, for the head of every page
-SELECT (SELECT count(*) FROM pairs p ANTI JOIN (FROM standing WHERE kind = 'pair') s
+SELECT (SELECT count(*) FROM queued p ANTI JOIN (FROM standing WHERE kind = 'pair') s
         ON s.subject_a = p.record_a AND s.subject_b = p.record_b WHERE p.band = 'review') AS pairs,
     (SELECT count(DISTINCT change_id) FROM changes c ANTI JOIN (FROM standing WHERE kind = 'change') s
         ON s.subject_a = c.change_id WHERE c.state = 'proposed' AND c.candidates IS NULL)

@@ -1,0 +1,159 @@
+"""Everything a steward sees of one pair: both records, the evidence, the timelines, the records around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from fonds.desk.compare import evidence, network, pieces, timeline
+from fonds.desk.reading import rows
+
+AROUND = 40  # records shown of a cluster
+# label, column of `records`, the column's names in `missing`; shown even where both are unknown
+FIELDS = (
+    ("Name", "PatientName", ("name", "family", "given", "PatientName")),
+    ("Birth date", "PatientBirthDate", ("birth_date", "PatientBirthDate")),
+    ("Sex", "PatientSex", ("sex", "PatientSex")),
+    ("Patient ID", "PatientID", ("patient_id", "PatientID")),
+    ("Issuer", "issuer", ("issuer",)),
+)
+# shown where one of both records knows them
+FURTHER = (
+    ("Birth name", "PatientBirthName", ("birth_name", "PatientBirthName")),
+    ("Other IDs", "other_ids", ("other_ids", "ids")),
+    ("National ID", "national_id", ("national_id",)),
+    ("Mother's name", "mother", ("mother",)),
+    ("Street", "street", ("street",)),
+    ("Postcode", "postcode", ("postcode",)),
+    ("City", "city", ("city",)),
+    ("Phone", "phone", ("phone",)),
+)
+CONTEXT = (
+    ("Source", "source"),
+    ("Department", "department"),
+    ("Patient index", "registered"),
+    ("Studies", "studies"),
+    ("Objects", "instances"),
+    ("First study", "first_study"),
+    ("Last study", "last_study"),
+)
+
+
+def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, Any] | None:
+    """Both records, the evidence, the timelines and the records around; None when the catalog has no such pair."""
+    found = rows(cursor, "pair", {"a": a, "b": b})
+    records = [rows(cursor, "record", {"record": record}) for record in (a, b)]
+    if not found or not all(records):
+        return None
+    left, right = (_told(record[0]) for record in records)
+    after = [_effective(cursor, record) for record in (left, right)]
+    changed = [
+        {label: (record[raw] or "") != (then[raw] or "") for label, raw, _ in FIELDS}
+        for record, then in zip((left, right), after, strict=True)
+    ]
+    studies = [_studies(cursor, record) for record in (left, right)]
+    shared = _accessions(studies[0]) & _accessions(studies[1])
+    for study in (*studies[0], *studies[1]):
+        study["shared"] = (study["accession"] or "").strip() in shared
+    known = [*FIELDS, *(field for field in FURTHER if left[field[1]] or right[field[1]])]
+    return {
+        **found[0],
+        "fields": [_field(label, left, right, raw, words) for label, raw, words in known],
+        "normal": [
+            _field(label, after[0], after[1], raw, ()) for label, raw, _ in FIELDS if any(one[label] for one in changed)
+        ],
+        "changed": changed,
+        "feeds": [record["source"] for record in (left, right) if record["origin"] == "feed"],
+        "context": [(label, left[name], right[name]) for label, name in CONTEXT if left[name] or right[name]],
+        "steps": evidence(found[0]["evidence"]),
+        "studies_a": studies[0],
+        "studies_b": studies[1],
+        "timeline": timeline(*studies),
+        "around": _around(cursor, found[0]),
+    }
+
+
+def _told(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with its lists as text."""
+    others = [f"{one['id']} ({one['issuer']})" if one["issuer"] else one["id"] for one in record["other_ids"] or []]
+    own = record["origin"] == "feed"
+    registered = (
+        "this record"
+        if own
+        else f"as this person, in {', '.join(record['registered'])}"
+        if record["registered"]
+        else None
+    )
+    return record | {"other_ids": ", ".join(others) or None, "registered": registered}
+
+
+def _around(cursor: duckdb.DuckDBPyConnection, pair: dict[str, Any]) -> dict[str, Any] | None:
+    """The records of both persons, and of a cluster that doesn't hold together; None where there are no others.
+
+    `links` are the pairs between them, `drawing` the picture of both. None for a pair of the sample, too: the machine's
+    links would tell what it thinks.
+    """
+    members = rows(cursor, "cluster", {"a": pair["record_a"], "b": pair["record_b"], "wanted": AROUND})
+    if len(members) < 3 or pair["blind"]:
+        return None
+    numbers = {member["record_id"]: number for number, member in enumerate(members, 1)}
+    links = [
+        link | {"a": numbers[link["record_a"]], "b": numbers[link["record_b"]]}
+        for link in rows(cursor, "cluster_pairs", {"records": list(numbers)})
+        if not link["blind"]
+    ]
+    return {
+        "members": [member | {"number": numbers[member["record_id"]]} for member in members],
+        "more": members[0]["total"] - len(members),
+        "links": links,
+        "drawing": network(len(members), links),
+    }
+
+
+def _effective(cursor: duckdb.DuckDBPyConnection, record: dict[str, Any]) -> dict[str, Any]:
+    """The record's values after the approved changes; a feed's are never changed."""
+    return record if record["origin"] == "feed" else _of_record(cursor, "record_effective", record)[0]
+
+
+def _studies(cursor: duckdb.DuckDBPyConnection, record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [] if record["origin"] == "feed" else _of_record(cursor, "record_objects", record)
+
+
+def _of_record(cursor: duckdb.DuckDBPyConnection, name: str, record: dict[str, Any]) -> list[dict[str, Any]]:
+    parameters = {
+        "source": record["source"],
+        "patient_id": record["PatientID"] or "",
+        "name": record["PatientName"] or "",
+        "born": record["PatientBirthDate"] or "",
+        "sex": record["PatientSex"] or "",
+        "issuer": record["issuer"] or "",
+    }
+    return rows(cursor, name, parameters)
+
+
+def _field(
+    label: str, left: dict[str, Any], right: dict[str, Any], column: str, words: tuple[str, ...]
+) -> dict[str, Any]:
+    a, b = left[column], right[column]
+    first, second = pieces(a, b)
+    return {
+        "label": label,
+        "a": a,
+        "b": b,
+        "same": (a or "") == (b or ""),
+        "pieces_a": first,
+        "pieces_b": second,
+        "notes_a": _notes(left, words),
+        "notes_b": _notes(right, words),
+    }
+
+
+def _notes(record: dict[str, Any], words: tuple[str, ...]) -> list[str]:
+    """Why matching counts the record's value as not known: what `missing` says of these columns."""
+    told = [text.partition(":") for text in record.get("missing") or []]
+    return [why.strip() for what, _, why in told if what.strip() in words]
+
+
+def _accessions(studies: list[dict[str, Any]]) -> set[str]:
+    return {text for study in studies if (text := (study["accession"] or "").strip())}

@@ -1,0 +1,2 @@
+-- Feeds whose records were matched
+FROM feeds ORDER BY source
