@@ -79,27 +79,30 @@ def link(prepared: pl.DataFrame, matcher: Matcher, decided: pl.DataFrame) -> tup
         if inner.height:
             add_pairs(connection, matcher, inner)
             pairs = _weighed(connection, matcher, training, decided)
-    return cluster(pairs, prepared.height, matcher), training
+    return cluster(pairs, prepared["record_id"], matcher, training.fitted.prior), training
 
 
 def _weighed(
     connection: duckdb.DuckDBPyConnection, matcher: Matcher, training: Trained, decided: pl.DataFrame
 ) -> pl.DataFrame:
     pairs = weigh(connection, matcher, training.fitted)
-    return band(pairs.join(decided, on=["record_a", "record_b"], how="left", maintain_order="left"), matcher)
+    pairs = pairs.join(decided, on=["record_a", "record_b"], how="left", maintain_order="left")
+    return band(pairs.with_columns(pl.lit(None, dtype=pl.Boolean).alias("merged")), matcher)
 
 
 def _write(run: StageRun, prepared: pl.DataFrame, clustered: Clustered) -> None:
-    members = prepared.select("record_id", pl.Series("cluster", clustered.labels, dtype=pl.Int64))
+    members = prepared.select(
+        "record_id", pl.col("record_id").alias("raw_record_id"), pl.Series("cluster", clustered.labels, dtype=pl.Int64)
+    )
     named = allocate(run.project, members)
     persons = settled(named, clustered.pairs)
     columns = run.catalog.read("pairs").columns
     history = run.catalog.read("person_events")
-    linked = clustered.pairs.filter(pl.col("band") == "link")
     pairs = _with_studies(clustered.pairs, prepared)
     run.replace("pairs", pairs.select(name for name in columns if name in pairs.columns))
     run.replace("persons", persons)
-    run.replace("person_events", events(history, persons, linked))
+    fresh = events(history, persons, members, clustered.pairs).with_columns(pl.lit(run.number).alias("run"))
+    run.replace("person_events", pl.concat([history, fresh.select(history.columns)], how="vertical_relaxed"))
     run.count("records", prepared.height)
     run.count("persons", persons["person_id"].n_unique())
     run.count("unsettled", persons.filter(~pl.col("settled")).height)
@@ -153,5 +156,7 @@ def _tell(run: StageRun, clustered: Clustered, training: Trained) -> None:
         run.count(f"pairs by {rule}", count)
     for rule, (count, held) in training.oversized.items():
         run.left.append(f"blocking rule {rule}: {count} block(s) of {held} records in all are too large and were split")
+    if clustered.incoherent:
+        run.left.append(f"clusters that don't hold together and wait for a person whole: {clustered.incoherent}")
     if waiting := bands.get("review", 0):
         run.left.append(f"pairs of records that wait for a decision at the desk (`fonds desk`): {waiting}")
