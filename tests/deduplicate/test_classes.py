@@ -151,6 +151,33 @@ def test_persons_that_differ_across_sources_are_g_unless_that_is_still_a_questio
     assert "g" not in Catalog(project).read("duplicates")["class"].to_list()
 
 
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        ([("Fr", "card")], True),  # a feed's record that is the person of rad, and may be that of card
+        ([("Fx", "card"), ("Fx", "rad")], True),  # a person of its own that either may be
+        ([("Fx", "card"), ("Fy", "rad")], False),
+        ([("Fx", "card"), ("third", "rad"), ("third", "card")], False),
+    ],
+)
+def test_a_question_through_a_feeds_record_is_a_question_of_both(
+    project: Project, asked: list[tuple[str, str]], question: bool
+) -> None:
+    other = instance("lab", "c", StudyInstanceUID="1.7", PatientID="Z")
+    write(project, "instances", [instance("rad", "a"), instance("card", "b", PatientID="X"), other])
+    with Catalog(project).connect() as connection:
+        records = dict(connection.sql("SELECT source, record_id FROM patient_records").fetchall())
+    records["third"] = records.pop("lab")
+    feed = {"Fr": "rad", "Fx": "x", "Fy": "y"}
+    people = {**{record: source for source, record in records.items()}, **feed}
+    persons = [{"record_id": record, "person_id": person, "settled": True} for record, person in people.items()]
+    write(project, "persons", persons)
+    pairs = [sorted((records.get(a, a), records[b])) for a, b in asked]
+    write(project, "pairs", [{"record_a": a, "record_b": b, "band": "review"} for a, b in pairs])
+    deduplicate(project)
+    assert ("g" not in Catalog(project).read("duplicates")["class"].to_list()) == question
+
+
 def test_one_accession_and_day_under_two_study_uids_is_h(project: Project) -> None:
     answer = found(
         project,

@@ -136,10 +136,11 @@ def test_findings_that_do_not_block_hold_nothing(project: Project) -> None:
 def test_an_identity_question_holds_the_studies_of_its_record_only(project: Project) -> None:
     planned(project, instance("rad", "a"), instance("rad", "b", **STUDY_2, PatientName="Doe^Anne"))
     asked, other = record_of(project, "rad", "a"), record_of(project, "rad", "b")
-    # both are one person's records, and only one of them is in question
+    # all are one person's records, and the first and a feed's are in question
     write(project, "persons", [
         {"record_id": asked, "person_id": "N1", "settled": False},
         {"record_id": other, "person_id": "N1", "settled": True},
+        {"record_id": "F0123456789abcdef", "person_id": "N1", "settled": False},
     ])  # fmt: skip
     answer = replanned(project)
     assert answer["rad", "a"] == ("held", None, "identity-question")

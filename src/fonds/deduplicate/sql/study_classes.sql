@@ -8,10 +8,20 @@ CREATE TEMP TABLE study_persons AS
 WITH records AS (
     SELECT DISTINCT r.source, r.study_uid, r.record_id, p.person_id
     FROM instance_records r JOIN persons p USING (record_id) WHERE trim(r.study_uid) <> ''
-), doubted AS (
-    SELECT DISTINCT a.study_uid FROM pairs
-        JOIN records a ON a.record_id = pairs.record_a JOIN records b ON b.record_id = pairs.record_b AND b.study_uid = a.study_uid
+), asked AS (
+    -- persons that may be one, both ways
+    SELECT DISTINCT unnest([a.person_id, b.person_id]) AS person, unnest([b.person_id, a.person_id]) AS other
+    FROM pairs JOIN persons a ON a.record_id = pairs.record_a JOIN persons b ON b.record_id = pairs.record_b
     WHERE pairs.band = 'review' AND pairs.decided IS NULL AND a.person_id <> b.person_id
+), through AS (
+    -- a feed's patient without studies that either of two persons may be
+    FROM asked ANTI JOIN records ON records.person_id = asked.other
+), doubted AS (
+    SELECT a.study_uid FROM records a JOIN records b ON b.study_uid = a.study_uid AND b.person_id <> a.person_id
+        JOIN asked ON asked.person = a.person_id AND asked.other = b.person_id
+    UNION
+    SELECT a.study_uid FROM records a JOIN records b ON b.study_uid = a.study_uid AND b.person_id <> a.person_id
+        JOIN through x ON x.person = a.person_id JOIN through y ON y.person = b.person_id AND y.other = x.other
 ), by_source AS (
     SELECT source, study_uid, list_sort(list(DISTINCT person_id)) AS persons FROM records GROUP BY source, study_uid
 )
