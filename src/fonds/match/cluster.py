@@ -27,7 +27,7 @@ _APART = ~_DECIDED & pl.col("outcome").is_in(["reject", "overlay"])
 # what joins firmly, by rank: the test, what speaks against it, and what is said of a group that contradicts itself
 _FIRM = (
     (pl.col("decided") == "link", pl.lit(False), "decisions contradict each other"),
-    (~_DECIDED & pl.col("merged").eq_missing(True), _APART | (~_DECIDED & ~pl.col("merged")),
+    (pl.col("merged").is_not_null(), _APART | (~_DECIDED & ~pl.col("merged")),
      "a feed's merge contradicts a decision or the demographics"),
     (~_DECIDED & pl.col("merged").is_null() & (pl.col("outcome") == "link"), _APART,
      "records of one identifier contradict each other"),
@@ -127,29 +127,32 @@ def _firmly(pairs: pl.DataFrame, groups: Labels, rank: int) -> tuple[pl.DataFram
     """Join `groups` by the pairs of one rank; where that joins what is kept apart, all of that rank there is asked."""
     test, against, note = _FIRM[rank]
     against = (pl.col("decided") == "not_same") | against
-    linked = pl.any_horizontal(firm for firm, _, _ in _FIRM[: rank + 1]) & (pl.col("band") == "link")
-    joined = _components(pairs.filter(linked), len(groups))
+    standing = pl.any_horizontal(firm for firm, _, _ in _FIRM[: rank + 1]) & (pl.col("band") == "link")
+    # a merge that a steward denied of one pair of records joins for this look, and so is denied of all
+    joined = _components(pairs.filter(standing | test), len(groups))
     across = _same(pairs, joined) & ~_same(pairs, groups)
-    torn = np.unique(joined[pairs.filter(across & pairs.select(against.fill_null(False)).to_series())["na"].to_numpy()])
-    if not len(torn):
-        return pairs, joined
+    torn = np.unique(joined[pairs.filter(across & _holds(pairs, against))["na"].to_numpy()])
     here = pl.Series(np.isin(joined[pairs["na"].to_numpy()], torn), dtype=pl.Boolean)
-    asked = across & here & pairs.select((test & (pl.col("band") == "link")).fill_null(False)).to_series()
+    asked = across & here & _holds(pairs, test & (pl.col("band") == "link"))
     pairs = _noted(pairs, asked, "review", note)
-    return pairs, _components(pairs.filter(linked), len(groups))
+    return pairs, _components(pairs.filter(standing), len(groups))
+
+
+def _holds(pairs: pl.DataFrame, test: pl.Expr) -> pl.Series:
+    return pairs.select(test.fill_null(False).alias("holds"))["holds"]
 
 
 def _told_apart(pairs: pl.DataFrame, labels: Labels) -> pl.DataFrame:
     """A 'not the same' between two groups holds for every pair of them that nobody decided otherwise."""
     a, b = _of(pairs, labels)
     keyed = pl.DataFrame({"low": np.minimum(a, b), "high": np.maximum(a, b)})
-    said = pairs.select((pl.col("decided") == "not_same").fill_null(False)).to_series()
+    said = _holds(pairs, pl.col("decided") == "not_same")
     if not said.any():
         return pairs
     told = keyed.filter(said).unique().with_columns(pl.lit(True).alias("told"))
     apart = keyed.join(told, on=["low", "high"], how="left", maintain_order="left")["told"].fill_null(False)
-    free = (~_DECIDED & (pl.col("band") != "reject") & pl.col("outcome").ne_missing("overlay")).alias("free")
-    return _noted(pairs, apart & pl.Series(a != b) & pairs.select(free).to_series(), "reject", NOT_SAME)
+    free = _holds(pairs, ~_DECIDED & (pl.col("band") != "reject") & pl.col("outcome").ne_missing("overlay"))
+    return _noted(pairs, apart & pl.Series(a != b) & free, "reject", NOT_SAME)
 
 
 def _whole(
