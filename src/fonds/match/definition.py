@@ -37,14 +37,15 @@ class Level(Definition):
     consonants and at least `at_least` Jaro-Winkler); edits (at most `at_most` slips); similar (Jaro-Winkler at least
     `at_least`); initial; contained (all given names of one are among the other's); both_known (two known, different
     names); day_month (swapped); digits (one digit or two neighbouring digits, less than `years` apart); year_only (one
-    date is 1 January of the same year); apart (at least `years` years); other (whatever is left). `fixed`: m is not
+    date is 1 January of the same year); apart (at least `years` years); ending (the
+    last `shortest` characters are one); other (whatever is left). `fixed`: m is not
     learned, because namesakes, families and twins look like true pairs to the fit just there.
     """
 
     name: Name
     when: Literal[
         "equal", "part", "nickname", "spelling", "sound", "edits", "similar", "initial", "contained", "both_known",
-        "day_month", "digits", "year_only", "apart", "other",
+        "day_month", "digits", "year_only", "apart", "ending", "other",
     ]  # fmt: skip
     m: Share
     u: Share
@@ -89,12 +90,17 @@ class Comparison(Definition):
 
 
 class Block(Definition):
-    """Records that agree on `keys` are compared. A block of more than `largest` records is split by `split` too."""
+    """Records that agree on `keys` are compared; `crossed`: and one's family name is the other's given name; `shared`:
+    or those that have a study or an identifier (own or other) in common.
+
+    A block of more than `largest` records is split by each of the `split` columns in turn, and a part that is still too
+    large by the columns after it. What stays too large is not compared by this rule, and the run says so.
+    """
 
     name: Name
     keys: tuple[Column, ...] = ()
     crossed: bool = False
-    shared: Literal["study"] | None = None
+    shared: Literal["studies", "ids"] | None = None
     split: tuple[Column, ...] = ()
     largest: int = Field(default=60, ge=2)
 
