@@ -5,7 +5,20 @@ from __future__ import annotations
 import typer
 
 from fonds import __version__
-from fonds.cli import conform, desk, dictionary, explain, export, gates, projects, reading, run, snapshots, stages
+from fonds.cli import (
+    conform,
+    desk,
+    dictionary,
+    explain,
+    export,
+    gates,
+    matching,
+    projects,
+    reading,
+    run,
+    snapshots,
+    stages,
+)
 
 app = typer.Typer(
     name="fonds",
@@ -29,5 +42,5 @@ def _options(
     pass
 
 
-for module in (projects, run, reading, explain, snapshots, stages, conform, gates, desk, dictionary, export):
+for module in (projects, run, reading, explain, snapshots, stages, matching, conform, gates, desk, dictionary, export):
     module.register(app)

@@ -50,8 +50,10 @@ def exit_code(results: list[StageResult]) -> Exit:
 
 
 def register(app: typer.Typer) -> None:
-    """Add one command for each stage."""
+    """Add one command for each stage; `match` has commands of its own and is added with them (matching.py)."""
     for name, question in STAGES.items():
+        if name == "match":
+            continue
         app.command(name, help=f"{question}\n\nExample: fonds {EXAMPLES.get(name, name)}")(_command(name))
 
 
@@ -67,7 +69,7 @@ def _command(name: str) -> Callable[..., None]:
             ] = None,
             json: JsonOption = False,
         ) -> None:
-            _run(name, project, json, sources=source or None, digest=digest)
+            run_stage(name, project, json, sources=source or None, digest=digest)
 
         return crawl
     if name == "assess":
@@ -83,7 +85,7 @@ def _command(name: str) -> Callable[..., None]:
             ] = False,
             json: JsonOption = False,
         ) -> None:
-            _run(name, project, json, force=force, effective=effective, judge_only=judge)
+            run_stage(name, project, json, force=force, effective=effective, judge_only=judge)
 
         return assess
     if name == "normalize":
@@ -110,7 +112,7 @@ def _command(name: str) -> Callable[..., None]:
             elif rule is not None or source:
                 raise typer.BadParameter("--rule and --source belong to --dry-run: a run takes all rules")
             else:
-                _run(name, project, json, force=force)
+                run_stage(name, project, json, force=force)
 
         return normalize
     if name == "migrate":
@@ -120,7 +122,7 @@ def _command(name: str) -> Callable[..., None]:
             wave: Annotated[list[str] | None, typer.Option("--wave", "-w", help="Only this wave.")] = None,
             json: JsonOption = False,
         ) -> None:
-            _run(name, project, json, waves=wave or None)
+            run_stage(name, project, json, waves=wave or None)
 
         return migrate
 
@@ -129,12 +131,13 @@ def _command(name: str) -> Callable[..., None]:
         force: Annotated[bool, typer.Option("--force", help="Compute again although nothing changed.")] = False,
         json: JsonOption = False,
     ) -> None:
-        _run(name, project, json, force=force)
+        run_stage(name, project, json, force=force)
 
     return stage
 
 
-def _run(name: str, project: Path, json: bool, **options: object) -> None:
+def run_stage(name: str, project: Path, json: bool, **options: object) -> None:
+    """Run a stage, show what it did and leave with its exit code."""
     from fonds.cli import show
     from fonds.project.settings import load
 

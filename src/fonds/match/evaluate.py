@@ -89,12 +89,9 @@ def evaluate(project: Project, *, labels: Path | None = None, width: float = 0.0
     nobody drew are ignored: they weren't chosen by chance. Raises QueryRefused, naming file and line.
     """
     matcher, _, _ = load(project)
-    drawn = Catalog(project).read("match_sample")
-    known = decided_labels(project)
-    if labels is not None:
-        known = pl.concat([read_labels(labels), known]).unique(["record_a", "record_b"], keep="first")
-    joined = drawn.join(known, on=["record_a", "record_b"], how="left")
-    ignored = known.join(drawn, on=["record_a", "record_b"], how="anti").height
+    joined = labelled_sample(project, labels)
+    known = _labels(project, labels)
+    ignored = known.join(joined, on=["record_a", "record_b"], how="anti").height
     link = matcher.bands.link
     if not joined["same"].count():
         return _stated(project, joined.height, ignored, width)
@@ -122,7 +119,7 @@ def evaluate(project: Project, *, labels: Path | None = None, width: float = 0.0
     wanted = needed(strata, linked, counted, width)
     return Evaluation(
         checked=True,
-        run=drawn["run"].max(),  # type: ignore[arg-type]
+        run=joined["run"].max(),  # type: ignore[arg-type]
         labelled=labelled,
         unlabelled=joined.height - labelled,
         ignored=ignored,
@@ -140,6 +137,23 @@ def evaluate(project: Project, *, labels: Path | None = None, width: float = 0.0
         },
         stale=by.filter(pl.col("rests_on") == "threshold", pl.col("low") < link, pl.col("high") >= link).height > 0,
     )
+
+
+def labelled_sample(project: Project, labels: Path | None = None) -> pl.DataFrame:
+    """Table match_sample with `same` (NULL where nobody labelled yet), by a file of labels or the stewards' decisions.
+
+    Raises QueryRefused, naming file and line.
+    """
+    drawn = Catalog(project).read("match_sample")
+    return drawn.join(_labels(project, labels), on=["record_a", "record_b"], how="left", maintain_order="left")
+
+
+def _labels(project: Project, labels: Path | None) -> pl.DataFrame:
+    decided = decided_labels(project)
+    if labels is None:
+        return decided
+    both = pl.concat([read_labels(labels), decided])
+    return both.unique(["record_a", "record_b"], keep="first", maintain_order=True)
 
 
 def read_labels(path: Path) -> pl.DataFrame:
