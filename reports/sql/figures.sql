@@ -5,7 +5,8 @@ UNION ALL SELECT 'Size', coalesce(sum(size), 0)::DOUBLE, 'bytes', NULL FROM inve
 UNION ALL SELECT 'Studies', count(*)::DOUBLE, 'whole',
     format('{:,} objects', (SELECT count(*) FROM instances)) FROM studies
 UNION ALL SELECT 'Persons', nullif(count(DISTINCT person_id), 0)::DOUBLE, 'whole',
-    format('from {:,} patient records', (SELECT count(*) FROM patient_records)) FROM persons
+    format('from {:,} patient records', (SELECT count(*) FROM patient_records))
+    FROM persons ANTI JOIN (FROM match_records WHERE origin = 'feed') USING (record_id)
 UNION ALL SELECT 'Verified at the target', CASE WHEN count(*) > 0 THEN count(*) FILTER (state = 'verified') END::DOUBLE,
     'whole', CASE WHEN count(*) > 0 THEN
         format('{:.1f} % of the inventory', 100.0 * count(*) FILTER (state = 'verified') / count(*)) END

@@ -74,17 +74,12 @@ def with_feed(project: Project) -> Project:
     new = [(ANNA, person[record_of(0, "radiology")]), (EVE, "P-eve"), (TWIN, "P-twin")]
     known += [{"record_id": record, "person_id": one, "cluster_size": 1, "settled": True} for record, one in new]
     catalog.replace("persons", pl.DataFrame(known, infer_schema_length=None))
-    drawn = [(rows[3], "link"), (rows[0], "review"), (rows[8], "reject"), (rows[6], "reject")]
-    catalog.replace(
-        "match_sample",
-        pl.DataFrame(
-            [
-                {**{key: row[key] for key in ("record_a", "record_b", "probability", "band")}, "stratum": stratum,
-                 "pairs": 40, "drawn": 2, "run": 1}
-                for row, stratum in drawn
-            ]
-        ),
-    )  # fmt: skip
+    drawn = [
+        {**{key: row[key] for key in ("record_a", "record_b", "probability", "band")}, "stratum": row["band"],
+         "rests_on": "threshold", "pairs": 40, "drawn": 2, "run": 1}
+        for row in (rows[3], rows[0], rows[8], rows[6])
+    ]  # fmt: skip
+    catalog.replace("match_sample", pl.DataFrame(drawn))
     publish(catalog, mirrored(project))
     return project
 

@@ -1,4 +1,4 @@
-"""The six charts of the report, drawn by Vega-Lite to inline SVG: no script, no font and no request in the file."""
+"""The charts of the report, drawn by Vega-Lite to inline SVG: no script, no font and no request in the file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ import polars as pl
 import vl_convert
 
 from fonds.report.definition import Chart
-
-# Okabe and Ito's palette: told apart by colour-blind readers and in grey print
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#8C96A0",
+from fonds.report.doubt import intervals, waterfall
+from fonds.report.palette import (
+    BLUE,
+    FONT,
+    GREEN,
+    GREY,
+    HALF,
+    INK,
+    LINE,
+    MUTED,
+    ORANGE,
+    PADDING,
+    PURPLE,
+    RED,
+    SKY,
+    WIDE,
 )
+
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
 # words whose colour means the same on every page
 MEANING = {
@@ -48,10 +55,6 @@ MEANING = {
     "inform": SKY,
     "hold": ORANGE,
 }
-INK, MUTED, LINE = "#1b2733", "#5b6773", "#d9dfe5"  # the style sheet turns these round in the dark
-FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
-PADDING = {"left": 22, "right": 26, "top": 4, "bottom": 4}  # room for a font wider than the one Vega measured with
-WIDE, HALF = 590, 300
 
 
 def chart_svg(block: Chart, frame: pl.DataFrame, known: list[str] | None = None) -> str:
@@ -59,13 +62,15 @@ def chart_svg(block: Chart, frame: pl.DataFrame, known: list[str] | None = None)
 
     `known` are all values the colour column has anywhere in the report: a source keeps its colour from chart to chart.
     """
-    draw: Callable[[Chart, pl.DataFrame, list[str]], alt.Chart | alt.LayerChart] = {
+    draw: Callable[[Chart, pl.DataFrame, list[str]], alt.Chart | alt.LayerChart | alt.VConcatChart] = {
         "bars": _bars,
         "columns": _columns,
         "heatmap": _heatmap,
         "histogram": _histogram,
         "lines": _lines,
         "progress": _progress,
+        "intervals": intervals,
+        "waterfall": waterfall,
     }[block.chart]
     spec = draw(block, frame, in_order(known or _values(block, frame))).configure(**_theme()).to_dict(validate=False)
     spec["padding"] = PADDING

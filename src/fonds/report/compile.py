@@ -64,7 +64,8 @@ def _lacking(section: Section, found: dict[str, pl.DataFrame]) -> list[tuple[int
             case Check():
                 wanted = CHECK_COLUMNS
             case Chart():
-                wanted = tuple(name for name in (block.x, block.y, block.color, block.mark) if name)
+                named = (block.x, block.y, block.color, block.mark, *(block.span or ()), block.group)
+                wanted = tuple(name for name in named if name)
             case Table():
                 wanted = tuple(column.name for column in block.columns) + ((block.group,) if block.group else ())
             case _:

@@ -48,25 +48,35 @@ class Check(Block):
 class Chart(Block):
     """A picture; `x`, `y` and `color` are columns of the query.
 
-    `mark` is a column of a line chart: where it isn't 0, a dotted line stands with that number. `low` is the share at
-    which a heat map's colour is deepest.
+    `mark` is a column of a line chart: where it isn't 0, a dotted line stands with that number; of intervals: what the
+    share should be. `span` names the columns of an interval's two ends, or of where a waterfall's bars begin and end;
+    `group` is the column whose values make a waterfall each. `low` is the share at which a heat map's colour is
+    deepest.
     """
 
     kind: Literal["chart"]
-    chart: Literal["bars", "columns", "heatmap", "histogram", "lines", "progress"]
+    chart: Literal["bars", "columns", "heatmap", "histogram", "lines", "progress", "intervals", "waterfall"]
     x: str
     y: str
     color: str | None = None
     mark: str | None = None
+    span: tuple[str, str] | None = None
+    group: str | None = None
     low: float = Field(default=0.5, ge=0, lt=1)
     x_title: str = ""
     y_title: str = ""
     width: Literal["half", "full"] = "full"
 
     @model_validator(mode="after")
-    def _colour(self) -> Chart:
+    def _complete(self) -> Chart:
         if self.chart in {"heatmap", "progress"} and self.color is None:
             raise ValueError(f"a {self.chart} needs `color`: the column that gives its cells their colour")
+        if self.chart in {"intervals", "waterfall"} and self.span is None:
+            raise ValueError(f"`chart: {self.chart}` needs `span`: the columns where a line or bar begins and ends")
+        if self.chart == "waterfall" and (self.group is None or self.color is None):
+            raise ValueError(
+                "a waterfall needs `group`, whose values make a picture each, and `color` (for, against, sum)"
+            )
         return self
 
 
