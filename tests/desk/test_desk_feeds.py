@@ -72,6 +72,7 @@ def test_a_pair_with_the_index_shows_what_only_the_index_knows(shown: TestClient
         row = re.sub(r"<[^>]+>", "", row[: row.index("</tr>")])
         assert text in row, label
         assert "absent" in row, "the archive knows none of it"
+        assert "one only" in row, "which is no difference"
     assert "this record" in page
     assert "taken as told" in page
     assert len(re.findall("Studies of [AB]<", page)) == 1, "an index has no studies"
@@ -86,8 +87,8 @@ def test_further_fields_are_shown_where_somebody_knows_them(shown: TestClient) -
 
 
 def test_a_record_whose_person_the_index_knows_says_so(shown: TestClient) -> None:
-    decisions_page = shown.get(f"{address(tuple(sorted((ANNA, record_of(0, 'radiology')))))}?state=all").text
-    assert "as this person, in mpi" in decisions_page
+    page = shown.get(f"{address(tuple(sorted((ANNA, record_of(0, 'radiology')))))}?state=all").text
+    assert "as this person, in mpi" in page
 
 
 def test_why_a_value_says_nothing_stands_beside_it(shown: TestClient) -> None:
@@ -162,7 +163,8 @@ def test_the_sample_is_labelled_blind(steward: TestClient, project: Project) -> 
     assert len(order) == 4
     page = steward.get("/?state=sample").text
     assert "0 of 4 labelled" in page
-    assert "weight" not in page[page.index('class="queue"') :]
+    for told in ("weight", "wait", "look like"):
+        assert told not in page[page.index('class="queue"') :], told
     path = order[0]
     page = steward.get(f"{path}?state=sample").text
     assert "Hidden until you decide" in page
@@ -180,7 +182,9 @@ def test_the_sample_is_labelled_blind(steward: TestClient, project: Project) -> 
 
 def test_a_pair_of_the_sample_is_blind_in_the_queue_too(shown: TestClient) -> None:
     assert address(BLIND) in listed(shown)
-    assert "Hidden until you decide" in shown.get(address(BLIND)).text
+    page = shown.get(address(BLIND)).text
+    assert "Hidden until you decide" in page
+    assert "as this person" not in page, "the index's record is whose the machine says"
 
 
 def test_the_sample_leads_through_itself_and_ends(steward: TestClient) -> None:

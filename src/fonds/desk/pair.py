@@ -46,7 +46,7 @@ def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, An
     records = [rows(cursor, "record", {"record": record}) for record in (a, b)]
     if not found or not all(records):
         return None
-    left, right = (_told(record[0]) for record in records)
+    left, right = (_told(record[0], blind=found[0]["blind"]) for record in records)
     after = [_effective(cursor, record) for record in (left, right)]
     changed = [
         {label: (record[raw] or "") != (then[raw] or "") for label, raw, _ in FIELDS}
@@ -74,17 +74,14 @@ def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, An
     }
 
 
-def _told(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with its lists as text."""
+def _told(record: dict[str, Any], *, blind: bool) -> dict[str, Any]:
+    """The record with its lists as text; whose person it is, is not told of a pair of the sample."""
     others = [f"{one['id']} ({one['issuer']})" if one["issuer"] else one["id"] for one in record["other_ids"] or []]
-    own = record["origin"] == "feed"
-    registered = (
-        "this record"
-        if own
-        else f"as this person, in {', '.join(record['registered'])}"
-        if record["registered"]
-        else None
-    )
+    registered = None
+    if record["origin"] == "feed":
+        registered = "this record"
+    elif record["registered"] and not blind:
+        registered = f"as this person, in {', '.join(record['registered'])}"
     return record | {"other_ids": ", ".join(others) or None, "registered": registered}
 
 
@@ -136,12 +133,14 @@ def _field(
     label: str, left: dict[str, Any], right: dict[str, Any], column: str, words: tuple[str, ...]
 ) -> dict[str, Any]:
     a, b = left[column], right[column]
-    first, second = pieces(a, b)
+    alone = bool(a) != bool(b)
+    # against nothing there is nothing to mark
+    first, second = pieces(a or b, a or b) if alone else pieces(a, b)
     return {
         "label": label,
         "a": a,
         "b": b,
-        "same": (a or "") == (b or ""),
+        "verdict": "one only" if alone else "same" if (a or "") == (b or "") else "differs",
         "pieces_a": first,
         "pieces_b": second,
         "notes_a": _notes(left, words),

@@ -14,4 +14,4 @@ WITH told AS (
 SELECT r.record_id, r.origin, r.source, r.PatientName, r.PatientBirthDate, r.PatientID, r.studies, p.person_id,
     count(*) OVER () AS total
 FROM records r SEMI JOIN members USING (record_id) LEFT JOIN persons p USING (record_id)
-ORDER BY r.record_id NOT IN ($a, $b), p.person_id, r.record_id LIMIT $wanted
+ORDER BY CASE r.record_id WHEN $a THEN 0 WHEN $b THEN 1 ELSE 2 END, p.person_id, r.record_id LIMIT $wanted
