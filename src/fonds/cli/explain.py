@@ -29,14 +29,18 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     what: Annotated[
-        list[str] | None, typer.Argument(help="STUDY_UID, or study STUDY_UID, or pair RECORD_A RECORD_B.")
+        list[str] | None, typer.Argument(help="STUDY_UID, study STUDY_UID, pair RECORD_A RECORD_B, or person PERSON.")
     ] = None,
     project: ProjectOption = Path(),
+    *,
     attribute: Annotated[
         str | None, typer.Option("--attribute", "-a", metavar="KEYWORD", help="Only this attribute of the study.")
     ] = None,
     object_: Annotated[
         Path | None, typer.Option("--object", metavar="FILE", help="What this DICOM file said before it was changed.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE.svg", help="Draw the weights of the pair into this file.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -44,40 +48,25 @@ def explain(
 
     Example: fonds explain 1.2.840.1; fonds explain 1.2.840.1 -a PatientName; fonds explain pair R01 R02
     """
+    from fonds.cli import explain_people
     from fonds.errors import QueryRefused
 
     words = what or []
+    if picture is not None and words[:1] != ["pair"]:
+        raise QueryRefused("--picture belongs to `fonds explain pair RECORD_A RECORD_B`")
     if object_ is not None and not words:
         _object(object_, json)
     elif len(words) == 3 and words[0] == "pair":
-        _pair(project, sorted(words[1:]), json)
-    elif (len(words) == 1 and words[0] not in ("study", "pair")) or (len(words) == 2 and words[0] == "study"):
+        explain_people.pair(project, *words[1:], json=json, picture=picture)
+    elif len(words) == 2 and words[0] == "person":
+        explain_people.person(project, words[1], json=json)
+    elif (len(words) == 1 and words[0] not in ("study", "pair", "person")) or (len(words) == 2 and words[0] == "study"):
         _study(project, words[-1], attribute, json)
     else:
-        raise QueryRefused("write `fonds explain STUDY_UID`, `fonds explain pair RECORD_A RECORD_B`, or --object FILE")
-
-
-def _pair(project: Path, records: list[str], json: bool) -> None:
-    from fonds.catalog.store import Catalog
-    from fonds.cli import show
-    from fonds.errors import QueryRefused
-    from fonds.project.settings import load
-
-    folder = Path(__file__).parent / "sql"
-    with Catalog(load(project)).connect() as connection:
-        parts = {
-            name: connection.execute((folder / f"explain_{name}.sql").read_text(encoding="utf-8"), records).pl()
-            for name in ("outcome", "comparisons")
-        }
-    if not any(part.height for part in parts.values()):
         raise QueryRefused(
-            'nothing is known of this pair; `fonds sql "select record_a, record_b from pairs"` lists them'
+            "write `fonds explain STUDY_UID`, `fonds explain pair RECORD_A RECORD_B`, `fonds explain person PERSON`, "
+            "or --object FILE"
         )
-    if json:
-        show.as_json({name: part.to_dicts() for name, part in parts.items()})
-        return
-    for name, part in parts.items():
-        show.frame(part, name.capitalize())
 
 
 def _object(path: Path, json: bool) -> None:

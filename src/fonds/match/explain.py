@@ -1,0 +1,113 @@
+"""Why two records are one person, or aren't: what adds up to a pair's weight, and what holds a person together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from fonds.catalog.store import Catalog
+from fonds.errors import QueryRefused
+from fonds.operations import decisions
+from fonds.project.settings import Project
+
+_SQL = Path(__file__).parent / "sql"
+Row = dict[str, Any]
+PRIOR = "prior"
+
+
+@dataclass(frozen=True, slots=True)
+class PairTold:
+    """Everything about one pair. `steps` begin with the prior: comparison, label, a, b, weight (log2) and sum so far.
+
+    `compared` is False for a pair that no run compared: weight and steps are then what they would have been, and
+    `blocked_by` is empty where no rule finds it. `records`, `decisions` and `events` are those of both records.
+    """
+
+    compared: bool
+    records: list[Row]
+    steps: list[Row]
+    weight: float | None
+    probability: float | None
+    band: str | None
+    note: str | None
+    outcome: str | None
+    blocked_by: list[str]
+    decisions: list[Row]
+    events: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonTold:
+    """A person: its records, the pairs between them (weakest first, firm ones last), and what happened to it."""
+
+    person: str
+    records: list[Row]
+    links: list[Row]
+    events: list[Row]
+
+
+def explain_pair(project: Project, a: str, b: str) -> PairTold:
+    """Tell of two records, named in any order. Raises QueryRefused for a record that isn't known."""
+    a, b = sorted((a, b))
+    with Catalog(project).connect() as connection:
+        records = _rows(connection, "explain_records", records=[a, b])
+        known = {row["record_id"] for row in records}
+        if unknown := [one for one in (a, b) if one not in known]:
+            raise QueryRefused(
+                f'there is no record {unknown[0]}; `fonds sql "select record_a, record_b from pairs"` lists pairs'
+            )
+        if a == b:
+            raise QueryRefused("these are one and the same record; name two")
+        found = _rows(connection, "explain_pair", a=a, b=b)
+        events = _rows(connection, "explain_events", records=[a, b])
+    pair = found[0] if found else {}
+    made = decisions.all_decisions(project).filter(
+        pl.col("kind") == "pair", pl.col("subject_a") == a, pl.col("subject_b") == b
+    )
+    return PairTold(
+        compared=bool(found),
+        records=records,
+        steps=steps(pair.get("evidence")),
+        weight=pair.get("weight"),
+        probability=pair.get("probability"),
+        band=pair.get("band"),
+        note=pair.get("note"),
+        outcome=pair.get("outcome"),
+        blocked_by=pair.get("blocked_by") or [],
+        decisions=made.to_dicts(),
+        events=events,
+    )
+
+
+def explain_person(project: Project, person: str) -> PersonTold:
+    """Tell of a person. Raises QueryRefused when there is none of that name."""
+    with Catalog(project).connect() as connection:
+        members = [row["record_id"] for row in _rows(connection, "explain_members", person=person)]
+        if not members:
+            raise QueryRefused(f'there is no person {person}; `fonds sql "select person_id from persons"` lists them')
+        return PersonTold(
+            person,
+            _rows(connection, "explain_records", records=members),
+            _rows(connection, "explain_links", records=members),
+            _rows(connection, "explain_events", records=members),
+        )
+
+
+def steps(evidence: str | None) -> list[Row]:
+    """The steps of `pairs.evidence`, the prior first, each with the sum reached."""
+    told: list[Row] = json.loads(evidence or "[]")
+    told.sort(key=lambda step: step["comparison"] != PRIOR)
+    sums = accumulate(float(step["weight"]) for step in told)
+    return [{**step, "sum": reached} for step, reached in zip(told, sums, strict=True)]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> list[Row]:
+    text = (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+    rows: list[Row] = connection.execute(text, parameters).pl().to_dicts()
+    return rows

@@ -1,0 +1,2 @@
+-- What happened to these records
+FROM person_events WHERE list_contains($records, record_id) ORDER BY event_id
