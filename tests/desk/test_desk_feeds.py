@@ -93,8 +93,10 @@ def test_a_record_whose_person_the_index_knows_says_so(shown: TestClient) -> Non
 
 def test_why_a_value_says_nothing_stands_beside_it(shown: TestClient) -> None:
     page = shown.get(address(tuple(sorted((TWIN, record_of(6, "surgery")))))).text
-    assert "says nothing: default date" in page
-    assert "says nothing: name of a newborn" in page
+    assert "says nothing: default" in page
+    assert "the given name says nothing: newborn" in page
+    assert "perhaps trauma?" in page
+    assert "only the year counts: derived from age" in shown.get(address(WITH_EVE)).text
 
 
 def test_what_a_feed_tells_is_text_wherever_it_is_shown(shown: TestClient) -> None:

@@ -35,7 +35,8 @@ def feed_records() -> list[dict[str, Any]]:
         },
         {
             "record_id": TWIN, "issuer": "MPI", "PatientID": "902", "PatientName": "Nowak^Baby",
-            "PatientBirthDate": "19000101", "missing": ["birth_date: default date", "given: name of a newborn"],
+            "PatientBirthDate": "19000101",
+            "missing": ["birth_date: default", "given name: newborn", "sex: absent", "name: perhaps trauma"],
         },
     ]  # fmt: skip
 
@@ -47,7 +48,7 @@ def with_feed(project: Project) -> Project:
         {
             "record_id": record_of(number, source), "origin": "archive", "source": source, "issuer": source,
             "PatientName": name, "PatientID": patient_id, "PatientBirthDate": born, "PatientSex": sex, "studies": 2,
-            "missing": ["birth_date: default date"] if born == "19710101" else [],
+            "missing": ["birth_date: derived from age"] if born == "19710101" else [],
         }
         for number, (born, sex, places) in enumerate(PEOPLE)
         for source, (name, patient_id) in places.items()

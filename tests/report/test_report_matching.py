@@ -76,8 +76,8 @@ def test_persons_are_those_of_the_archives(chapter: str) -> None:
         ["mpi", "patient index", "3", "3", "1", "–"],
         ["too likely to part, too unlikely to join", "5", "2", "8"],
         ["cluster doesn't hold together", "2", "1", "3"],
-        ["mpi", "given", "name of a newborn", "1", "33.3%"],
-        ["cardiology", "birth date", "default date", "1", "50.0%"],
+        ["mpi", "given name", "newborn", "1", "33.3%"],
+        ["cardiology", "birth date", "derived from age", "1", "50.0%"],
         ["birth date and sex", "–", "2", "2", "4"],
     ],
 )

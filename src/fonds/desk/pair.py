@@ -10,18 +10,18 @@ from fonds.desk.compare import evidence, network, pieces, timeline
 from fonds.desk.reading import rows
 
 AROUND = 40  # records shown of a cluster
-# label, column of `records`, the column's names in `missing`; shown even where both are unknown
+# label, column of `records`, what `missing` calls it; shown even where both are unknown
 FIELDS = (
-    ("Name", "PatientName", ("name", "family", "given", "PatientName")),
-    ("Birth date", "PatientBirthDate", ("birth_date", "PatientBirthDate")),
-    ("Sex", "PatientSex", ("sex", "PatientSex")),
-    ("Patient ID", "PatientID", ("patient_id", "PatientID")),
+    ("Name", "PatientName", ("name", "family name", "given name")),
+    ("Birth date", "PatientBirthDate", ("birth_date",)),
+    ("Sex", "PatientSex", ("sex",)),
+    ("Patient ID", "PatientID", ("patient_id",)),
     ("Issuer", "issuer", ("issuer",)),
 )
 # shown where one of both records knows them
 FURTHER = (
-    ("Birth name", "PatientBirthName", ("birth_name", "PatientBirthName")),
-    ("Other IDs", "other_ids", ("other_ids", "ids")),
+    ("Birth name", "PatientBirthName", ("birth_name",)),
+    ("Other IDs", "other_ids", ("other_ids",)),
     ("National ID", "national_id", ("national_id",)),
     ("Mother's name", "mother", ("mother",)),
     ("Street", "street", ("street",)),
@@ -29,6 +29,7 @@ FURTHER = (
     ("City", "city", ("city",)),
     ("Phone", "phone", ("phone",)),
 )
+YEAR_COUNTS = ("derived from age", "heaped on 1 January", "order unknown", "year only")  # of `missing`
 CONTEXT = (
     ("Source", "source"),
     ("Department", "department"),
@@ -149,9 +150,18 @@ def _field(
 
 
 def _notes(record: dict[str, Any], words: tuple[str, ...]) -> list[str]:
-    """Why matching counts the record's value as not known: what `missing` says of these columns."""
-    told = [text.partition(":") for text in record.get("missing") or []]
-    return [why.strip() for what, _, why in told if what.strip() in words]
+    """How matching reads the record's value where it isn't taken as it is: what `missing` says under these words."""
+    told = [
+        (what.strip(), why.strip()) for what, _, why in (text.partition(":") for text in record.get("missing") or [])
+    ]
+    return [_note(what, why) for what, why in told if what in words and why != "absent"]
+
+
+def _note(what: str, why: str) -> str:
+    part = f"the {what} " if what.endswith(" name") else ""
+    if why in YEAR_COUNTS:
+        return "only the year is told" if why == "year only" else f"only the year counts: {why}"
+    return f"{why}?" if why.startswith("perhaps ") else f"{part}says nothing: {why}"
 
 
 def _accessions(studies: list[dict[str, Any]]) -> set[str]:
