@@ -16,6 +16,7 @@ from fonds.project.settings import (
     DicomwebSourceSettings,
     DimseSourceSettings,
     ExportSourceSettings,
+    FeedSettings,
     FolderSourceSettings,
     InventorySourceSettings,
     ObjectStoreSettings,
@@ -25,7 +26,7 @@ from fonds.project.settings import (
 
 SETTINGS = (
     *(Settings, DicomTarget, Pace, FolderSourceSettings, ObjectStoreSettings, DimseSourceSettings),
-    *(DicomwebSourceSettings, ExportSourceSettings, InventorySourceSettings),
+    *(DicomwebSourceSettings, ExportSourceSettings, InventorySourceSettings, FeedSettings),
 )
 
 ROOT = Path(__file__).parents[2]

@@ -357,6 +357,8 @@ _FIXED = (
             "mother": (TEXT, "mother's maiden name (PID-6)"),
             "national_id": (TEXT, "insurance or national number"),
             "other_ids": (OTHER_IDS, "identifiers of the same patient told with this one"),
+            "deceased": (TEXT, "date of death as YYYY-MM-DD, or `true`"),
+            "multiple_birth": (FLAG, "born as twin or triplet; NULL when not told"),
             "status": (TEXT, "active | merged | inactive"),
             "changed": (TEXT, "when the feed last changed it, ISO 8601"),
         },

@@ -110,20 +110,22 @@ def stage_run(
     outputs: Iterable[str],
     definitions: Iterable[Path] = (),
     heeds_decisions: bool = False,
+    outside: str = "",
     progress: Progress | None = None,
     force: bool = False,
 ) -> Iterator[StageRun]:
     """Open a run. `inputs=None` means the stage itself finds out what is new (crawl, migrate).
 
     With inputs, `run.unchanged` is True when the last finished run read the very same table versions, definitions,
-    settings and decisions, and its outputs are still there: the stage then returns at once.
+    settings and decisions, and its outputs are still there: the stage then returns at once. `outside` names what else
+    the answer depends on, such as the sizes and times of files that no table tells of.
     """
     catalog = Catalog(project)
     named = provenance.definition_hashes(project, definitions)
     versions = catalog.versions()
     read = {name: versions.get(name, -1) for name in inputs} if inputs is not None else {}
     decided = decisions.all_decisions(project).write_csv() if heeds_decisions else ""
-    print_ = provenance.fingerprint(project, stage, read, named, decided)
+    print_ = provenance.fingerprint(project, stage, read, named, decided + outside)
     last = _last_finished(project, stage)
     written = {name: versions.get(name, -1) for name in outputs}
     unchanged = (

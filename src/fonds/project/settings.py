@@ -167,6 +167,21 @@ class DicomTarget(DimseNode):
 TargetSettings = Annotated[FolderTarget | DicomTarget, Field(discriminator="kind")]
 
 
+class FeedSettings(Definition):
+    """What another system tells of patients: a registration system, a patient index."""
+
+    format: Literal["csv", "parquet", "fhir"]
+    """tables of patients or ADT events, or FHIR Patient resources, one a line (NDJSON)"""
+    path: str
+    """file, folder or pattern, such as ``feeds/*.ndjson.gz``"""
+    merges: str | None = None
+    """the same for a table of merged identifiers, CSV or Parquet"""
+    issuer: str | None = None
+    """assigning authority of identifiers that name none"""
+    mapping: str | None = None
+    """content file that says what the columns and codes are, such as ``rules/sites/mpi-feed.yaml``"""
+
+
 class AssessSettings(Definition):
     """How much assess opens."""
 
@@ -179,6 +194,9 @@ class Settings(Definition):
 
     name: str
     sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], AnySource]
+    feeds: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], FeedSettings] = Field(
+        default_factory=dict
+    )
     target: TargetSettings = FolderTarget()
     assess: AssessSettings = AssessSettings()
     matcher: str = "patient"
@@ -198,6 +216,12 @@ class Settings(Definition):
                 raise ValueError(
                     f"sources.{name}.of: {source.of} is no source with files; there is: {', '.join(holding) or 'none'}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _feeds_are_no_sources(self) -> Self:
+        if twice := sorted(set(self.feeds) & set(self.sources)):
+            raise ValueError(f"feeds.{twice[0]}: a source is called so; a feed needs a name of its own")
         return self
 
 

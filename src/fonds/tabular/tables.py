@@ -140,7 +140,7 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, read: list[_Readable
             after = f'(SELECT coalesce(max("fonds:row"), 0) FROM {quote(name)})'
             rows = f'SELECT {after} + "fonds:row", * EXCLUDE ("fonds:row") FROM ({rows})'
         if readable.copy is not None:
-            _as_utf8(file, readable.copy, readable.encoding)
+            as_utf8(file, readable.copy, readable.encoding)
         try:
             connection.execute(
                 f"{'INSERT INTO' if number else 'CREATE TABLE'} {quote(name)} {'' if number else 'AS '}{rows}"
@@ -154,12 +154,16 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str, read: list[_Readable
     return problems
 
 
-def _as_utf8(file: Path, copy: Path, encoding: str) -> None:
+def as_utf8(file: Path, copy: Path, encoding: str, *, without: bytes = b"") -> None:
+    """Copy a text file (gzip by its suffix) as UTF-8, a MiB at a time; what isn't in the encoding becomes the byte FF.
+
+    Bytes of `without` are left out. Raises ArchiveUnreachable when it can't be read to its end.
+    """
     decoder = codecs.getincrementaldecoder(encoding)("fonds-export")
     try:
         with _bytes(file) as stream, copy.open("wb") as out:
             while chunk := stream.read(CHUNK):
-                out.write(decoder.decode(chunk).encode("utf-8", "surrogateescape"))
+                out.write(decoder.decode(chunk).encode("utf-8", "surrogateescape").translate(None, without))
             out.write(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
     except (OSError, EOFError) as error:
         raise ArchiveUnreachable(f"{file.name} can't be read to its end ({type(error).__name__})") from None
@@ -175,14 +179,14 @@ def _rejected(connection: duckdb.DuckDBPyConnection, file: Path, copy: Path) -> 
     connection.execute("DELETE FROM reject_errors; DELETE FROM reject_scans")
     if not count:
         return ""
-    lines = _line_numbers(copy, [one["place"] for one in first])
+    lines = line_numbers(copy, [one["place"] for one in first])
     told = ", ".join(
         f"line {line}: {REASONS.get(one['kind'], one['kind'])}" for line, one in zip(lines, first, strict=True)
     )
     return f"{file.name}: {count} place(s) can't be read and are left out ({told}{', …' if count > len(first) else ''})"
 
 
-def _line_numbers(copy: Path, positions: list[int]) -> list[int]:
+def line_numbers(copy: Path, positions: list[int]) -> list[int]:
     """Lines in which these bytes (from 1, ascending) stand: DuckDB counts records, which may span several."""
     lines, line, read = [], 1, 0
     with copy.open("rb") as stream:
