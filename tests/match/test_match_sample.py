@@ -10,11 +10,14 @@ import pytest
 
 from fonds.catalog.store import Catalog
 from fonds.errors import QueryRefused
-from fonds.match.evaluate import evaluate
-from fonds.match.sample import sample
+from fonds.match import match
+from fonds.match.definition import load
+from fonds.match.evaluate import evaluate, judge
+from fonds.match.sample import draw, sample, standing
 from fonds.operations import decisions
 from fonds.project.settings import Project
-from tests.handmade import make_project
+from fonds.samples.population import population
+from tests.handmade import instance, make_project, write
 from tests.match.stated import stated_pairs, write_stated
 
 SIZE = 160
@@ -100,6 +103,48 @@ def test_labels_by_truth_give_intervals_that_hold_it(project: Project, tmp_path:
         fits.append(found.calibration["fits"])
     assert held >= 14
     assert pl.concat(fits).cast(pl.Float64).mean() > 0.9  # type: ignore[operator]
+
+
+def test_labelled_samples_of_a_hospital_tell_its_precision_and_recall(tmp_path: Path) -> None:
+    """Forty samples of one matched population, labelled by its truth: the intervals hold what is so."""
+    people = population(700, 5, "harsh")
+    project = make_project(tmp_path, *people["source"].unique().sort())
+    rows = [
+        instance(row["source"], row["record_id"], IssuerOfPatientID=row["issuer"], StudyInstanceUID=f"1.{n}",
+                 StudyDate=row["last_study"],
+                 **{name: row[name] for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")})
+        for n, row in enumerate(people.iter_rows(named=True))
+    ]  # fmt: skip
+    write(project, "instances", rows)
+    match(project)
+    matcher, _, _ = load(project)
+    none = pl.DataFrame(schema={"record_a": pl.String, "record_b": pl.String, "same": pl.Boolean})
+    with Catalog(project).connect() as connection:
+        standing(connection, matcher)
+        known = connection.sql("SELECT record_id, location FROM instance_records").pl()
+        who = known.join(people.select("person", location="record_id"), on="location").unique("record_id")
+        whose = dict(who.select("record_id", "person").iter_rows())
+        draws = [draw(connection, matcher, none, none, size=120, seed=seed)[0] for seed in range(40)]
+        pairs = connection.sql(
+            "SELECT record_a, record_b, probability, rests_on IN ('identifier', 'others') "
+            f"OR rests_on = 'threshold' AND probability >= {matcher.bands.link} AS linked FROM standing"
+        ).pl()
+
+    def truly(frame: pl.DataFrame) -> pl.DataFrame:
+        ends = [frame[name].replace_strict(whose) for name in ("record_a", "record_b")]
+        return frame.with_columns((ends[0] == ends[1]).alias("same"), run=pl.lit(1))
+
+    all_pairs = truly(pairs.filter(pl.col("linked") | (pl.col("probability") >= 0.001)))
+    found = all_pairs.filter("linked", "same").height
+    truth = {
+        "precision": found / all_pairs.filter("linked").height,
+        "recall": found / all_pairs.filter("same").height,
+    }
+    told = [judge(truly(one), matcher.bands).current for one in draws]
+    for name, true in truth.items():
+        shares = [getattr(one, name) for one in told]
+        assert sum(share.low <= true <= share.high for share in shares) >= 37, (name, true)
+        assert np.mean([share.width for share in shares]) < 0.25
 
 
 def test_a_stricter_threshold_links_less_with_more_precision(project: Project, tmp_path: Path) -> None:

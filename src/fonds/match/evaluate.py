@@ -92,9 +92,14 @@ def evaluate(project: Project, *, labels: Path | None = None, width: float = 0.0
     joined = labelled_sample(project, labels)
     known = _labels(project, labels)
     ignored = known.join(joined, on=["record_a", "record_b"], how="anti").height
-    link = matcher.bands.link
     if not joined["same"].count():
         return _stated(project, joined.height, ignored, width)
+    return judge(joined, matcher.bands, ignored=ignored, width=width)
+
+
+def judge(joined: pl.DataFrame, bands: Bands, *, ignored: int = 0, width: float = 0.05) -> Evaluation:
+    """Measure by a sample (columns of match_sample) with `same`, NULL where nobody labelled yet; at least one is."""
+    link = bands.link
     by = (
         joined.group_by("stratum")
         .agg(
@@ -124,7 +129,7 @@ def evaluate(project: Project, *, labels: Path | None = None, width: float = 0.0
         unlabelled=joined.height - labelled,
         ignored=ignored,
         current=_at(strata, linked, counted, link),
-        thresholds=tuple(_at(strata, _linked(by, edge), counted, edge) for edge in candidates(matcher.bands)),
+        thresholds=tuple(_at(strata, _linked(by, edge), counted, edge) for edge in candidates(bands)),
         calibration=calibration(weighed.filter(pl.col("rests_on").is_in(CALIBRATED)), EDGES),
         missing=max(wanted - labelled, 0),
         width=width,

@@ -51,32 +51,50 @@ def sample(project: Project, *, size: int = 200, seed: int = 1) -> Drawn:
     labels = decided_labels(project)
     with catalog.connect() as connection:
         standing(connection, matcher)
-        connection.register("before_frame", before.to_arrow())
-        connection.register("label_frame", labels.to_arrow())
-        strata = _strata(connection, matcher)
-        if not strata.height:
-            raise QueryRefused("there are no pairs to draw from; `fonds match` compares the records first")
-        wanted = _allotted(strata, size)
-        connection.register("wanted_frame", wanted.to_arrow())
-        picked = connection.execute(
-            """
-            SELECT record_a, record_b, stratum, rests_on, probability, band, pairs, drawn
-            FROM divided JOIN wanted_frame USING (stratum)
-            QUALIFY row_number() OVER (
-                PARTITION BY stratum
-                ORDER BY divided.kept DESC, md5(concat_ws('|', $1::VARCHAR, record_a, record_b)), record_a, record_b
-            ) <= drawn
-            """,
-            [seed],
-        ).pl()
+        picked, strata = draw(connection, matcher, before, labels, size=size, seed=seed)
+    if not strata.height:
+        raise QueryRefused("there are no pairs to draw from; `fonds match` compares the records first")
     matched = runs(project).filter(pl.col("stage") == "match", pl.col("status") == "done")["run"]
     kept = picked.with_columns(pl.lit(matched.max(), dtype=pl.Int64).alias("run")).sort("record_a", "record_b")
     catalog.replace("match_sample", kept)
     publish(catalog, mirrored(project))
-    told = kept.join(labels, on=["record_a", "record_b"], how="left").group_by("stratum").agg(
-        pl.col("same").count().alias("labelled")
-    )  # fmt: skip
-    return Drawn(kept, wanted.join(told, on="stratum").select("stratum", "pairs", "drawn", "labelled"))
+    told = (
+        kept.join(labels, on=["record_a", "record_b"], how="left")
+        .group_by("stratum")
+        .agg(pl.col("same").count().alias("labelled"))
+    )
+    return Drawn(kept, strata.join(told, on="stratum").select("stratum", "pairs", "drawn", "labelled"))
+
+
+def draw(
+    connection: duckdb.DuckDBPyConnection,
+    matcher: Matcher,
+    before: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    size: int,
+    seed: int,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Draw from table `standing`: the pairs (as in match_sample, without run) and their strata with `drawn`.
+
+    `before` are pairs drawn earlier, `labels` pairs labelled: those in both stay.
+    """
+    connection.register("before_frame", before.select("record_a", "record_b").to_arrow())
+    connection.register("label_frame", labels.to_arrow())
+    strata = _allotted(_strata(connection, matcher), size)
+    connection.register("wanted_frame", strata.to_arrow())
+    picked = connection.execute(
+        """
+        SELECT record_a, record_b, stratum, rests_on, probability, band, pairs, drawn
+        FROM divided JOIN wanted_frame USING (stratum)
+        QUALIFY row_number() OVER (
+            PARTITION BY stratum
+            ORDER BY divided.kept DESC, md5(concat_ws('|', $1::VARCHAR, record_a, record_b)), record_a, record_b
+        ) <= drawn
+        """,
+        [seed],
+    ).pl()
+    return picked, strata
 
 
 def standing(connection: duckdb.DuckDBPyConnection, matcher: Matcher) -> None:
