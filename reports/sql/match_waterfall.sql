@@ -9,10 +9,10 @@ WITH asked AS (
 ), steps AS (
     SELECT record_a, record_b, abs(weight) AS far,
         unnest(from_json(evidence, '[{"comparison":"VARCHAR","label":"VARCHAR","weight":"DOUBLE"}]')) AS step,
-        generate_subscripts(from_json(evidence, '["JSON"]'), 1) AS place
+        generate_subscripts(from_json(evidence, '["JSON"]'), 1) AS number
     FROM asked
 ), fallen AS (
-    SELECT concat(record_a, ' and ', record_b) AS pair, far, place, step.weight AS weight,
+    SELECT concat(record_a, ' and ', record_b) AS pair, far, if(step.comparison = 'prior', 0, number) AS place, step.weight AS weight,
         concat_ws(': ', replace(step.comparison, '_', ' '), CASE WHEN step.comparison <> 'prior' THEN step.label END) AS step,
         sum(step.weight) OVER (PARTITION BY record_a, record_b ORDER BY place) AS reached
     FROM steps WHERE step.weight IS NOT NULL

@@ -38,6 +38,12 @@ def test_bars_stay_in_their_width_and_end_at_the_sum(weights: list[float]) -> No
         assert abs(steps[-1]["weight"] - sum(weights)) < 1e-9
 
 
+def test_the_prior_stands_first() -> None:
+    told = [("sex", 1.0), ("birth_date", 9.0), ("prior", -8.0)]
+    steps = evidence(json.dumps([{"comparison": name, "label": "l", "weight": weight} for name, weight in told]))
+    assert [step["comparison"] for step in steps] == ["prior", "sex", "birth date", "sum"]
+
+
 def test_a_pair_without_evidence_has_no_bars() -> None:
     assert evidence(None) == []
     assert evidence("[]") == []

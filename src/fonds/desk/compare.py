@@ -38,9 +38,10 @@ def pieces(a: str | None, b: str | None) -> tuple[list[Piece], list[Piece]]:
 def evidence(text: str | None) -> list[dict[str, Any]]:
     """The comparisons of a pair with where each bar begins and ends, in pixels of a bar BAR_WIDTH wide.
 
-    Bars start where the one before ended, so the last end is the sum: a waterfall. Weights are log2 of Bayes factors.
+    Bars start where the one before ended, so the last end is the sum: a waterfall. It begins with the prior, what is so
+    before anything is compared. Weights are log2 of Bayes factors.
     """
-    steps: list[dict[str, Any]] = json.loads(text or "[]")
+    steps: list[dict[str, Any]] = sorted(json.loads(text or "[]"), key=lambda step: step["comparison"] != "prior")
     ends, reached = [0.0], 0.0
     for step in steps:
         step["comparison"] = step["comparison"].replace("_", " ")
