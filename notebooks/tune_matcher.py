@@ -1,4 +1,4 @@
-"""Tuning the match model: fitted weights, the weights of the pairs, what a threshold would link, and sample pairs."""
+"""Tuning the match model: fitted weights and classes, the pairs by weight, what a threshold would link, calibration."""
 
 import marimo
 
@@ -16,9 +16,10 @@ def _():
     import polars as pl
 
     from fonds.catalog.store import Catalog
+    from fonds.match.evaluate import evaluate
     from fonds.project.settings import load
 
-    return Catalog, Path, alt, json, load, mo, os, pl
+    return Catalog, Path, alt, evaluate, json, load, mo, os, pl
 
 
 @app.cell
@@ -28,15 +29,21 @@ def _(Catalog, Path, json, load, mo, os, pl):
     pairs = Catalog(project).read("pairs")
     kept = project.catalog_dir / "match" / "fitted.json"
     fitted = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {"comparisons": {}}
+    classes = {"m": "one person", **{name: name for name in fitted.get("relatives", {})}, "u": "at random"}
     weights = pl.DataFrame(
         [{"comparison": name, **level} for name, levels in fitted["comparisons"].items() for level in levels],
-        schema={"comparison": pl.String, "level": pl.String, "m": pl.Float64, "u": pl.Float64, "weight": pl.Float64},
+        schema={
+            "comparison": pl.String,
+            "level": pl.String,
+            "weight": pl.Float64,
+            **dict.fromkeys(classes, pl.Float64),
+        },
     )
     mo.md(
         f"# Tune the matcher\n\n{pairs.height} pairs of project **{project.settings.name}**, model "
         f"`matchers/{project.settings.matcher}.yaml`. Weights are log2: one more doubles the odds."
     )
-    return pairs, weights
+    return classes, fitted, pairs, project, weights
 
 
 @app.cell
@@ -49,6 +56,36 @@ def _(alt, mo, weights):
         .properties(title="What each level of agreement is worth", width=420)
     )
     return
+
+
+@app.cell
+def _(alt, classes, fitted, mo, weights):
+    shares = (
+        weights.rename(classes)
+        .unpivot(list(classes.values()), index=["comparison", "level"], variable_name="class", value_name="share")
+        .sort("comparison", "level", "class")
+    )
+    sizes = {"one person": fitted.get("share"), **fitted.get("relatives", {})}
+    told = ", ".join(f"{name} {share:.2e}" for name, share in sizes.items() if share)
+    mo.vstack(
+        [
+            mo.md(f"How often each class of pairs reaches each level. Of all pairs: {told or 'not fitted yet'}."),
+            mo.ui.altair_chart(
+                alt.Chart(shares)
+                .mark_rect()
+                .encode(
+                    x=alt.X("class:N", sort=list(classes.values())),
+                    y=alt.Y("level:N", sort=None),
+                    row=alt.Row("comparison:N", sort=None),
+                    color=alt.Color("share:Q", scale=alt.Scale(type="sqrt", domain=[0, 1])),
+                    tooltip=["comparison", "level", "class", "share"],
+                )
+                .resolve_scale(y="independent")
+                .properties(width=260)
+            ),
+        ]
+    )
+    return (shares,)
 
 
 @app.cell
@@ -89,6 +126,29 @@ def _(mo, pairs, threshold):
     )
     mo.vstack([mo.md("The pairs nearest to the threshold:"), near])
     return
+
+
+@app.cell
+def _(Catalog, alt, evaluate, mo, project):
+    drawn = Catalog(project).read("match_sample").height
+    calibration = evaluate(project).calibration if drawn else None
+    if calibration is None or calibration.is_empty():
+        shown = mo.md("No label yet: `fonds match sample` draws pairs, the desk asks about them (state *sample*).")
+    else:
+        base = alt.Chart(calibration).encode(x=alt.X("stated:Q", title="stated probability"))
+        scale = alt.Scale(domain=[0, 1])
+        shown = mo.vstack(
+            [
+                mo.md("What is stated, and the true share among the labelled pairs (95 % intervals):"),
+                mo.ui.altair_chart(
+                    base.mark_rule().encode(y=alt.Y("share_low:Q", scale=scale, title="true share"), y2="share_high:Q")
+                    + base.mark_point(filled=True).encode(y="share:Q")
+                ),
+                calibration,
+            ]
+        )
+    shown
+    return (calibration,)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from fonds.project.settings import Project
+from fonds.catalog.store import Catalog
+from fonds.operations import decisions
+from fonds.project.settings import Project, load
 from tests.report.handmade import fill, make_project
+from tests.report.matched import with_feed
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.py"))
 
@@ -74,6 +79,27 @@ def test_the_quality_notebook_shows_what_the_views_say(project: Project, monkeyp
     assert "names.comma" in shown["effect"]["rule"].to_list()
     assert set(shown["offenders"]["kind"]) >= {"check", "cell"}
     shown["catalog"].close()
+
+
+def test_the_matchers_notebook_shows_classes_and_what_labels_say(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = with_feed(load(shutil.copytree(project.root, tmp_path / "copy")))
+    level = {"level": "equal", "m": 0.9, "u": 0.01, "along": 0.2, "weight": 6.5, "family members": 0.8}
+    kept = {"share": 1e-4, "relatives": {"family members": 2e-4}, "comparisons": {"family": [level]}}
+    (copy.catalog_dir / "match").mkdir(exist_ok=True)
+    (copy.catalog_dir / "match" / "fitted.json").write_text(json.dumps(kept), encoding="utf-8")
+    for row in Catalog(copy).read("match_sample").to_dicts():
+        verdict = "not_same" if row["band"] == "reject" else "link"
+        decisions.record(copy, "pair", row["record_a"], row["record_b"], verdict=verdict, who="Ann")
+    monkeypatch.setenv("FONDS_PROJECT", str(copy.root))
+    _, shown = _loaded("tune_matcher").app.run()
+    assert shown["weights"]["weight"].to_list() == [6.5]
+    assert dict(shown["shares"].select("class", "share").rows()) == {
+        "one person": 0.9, "family members": 0.8, "at random": 0.01,
+    }  # fmt: skip
+    assert shown["calibration"]["labelled"].sum() == 4
+    assert shown["calibration"].filter(low=0.999)["share"].to_list() == [1.0]
 
 
 def test_the_published_file_is_opened_by_plain_duckdb(project: Project) -> None:
