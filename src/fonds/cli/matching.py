@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fonds.match.advise import Advice
     from fonds.match.estimate import Share
     from fonds.match.evaluate import Evaluation
+    from fonds.project.settings import Project
 
 LabelsOption = Annotated[
     Path | None,
@@ -126,7 +127,7 @@ def advise(
     if json:
         show.as_json(asdict(found))
         return
-    _advice(found, opened.settings.matcher)
+    _advice(found, opened)
 
 
 def _tell(found: Evaluation) -> None:
@@ -230,7 +231,7 @@ def _calibration_picture(found: Evaluation, path: Path) -> None:
     path.write_text(chart_svg(block, banded), encoding="utf-8")
 
 
-def _advice(found: Advice, matcher: str) -> None:
+def _advice(found: Advice, project: Project) -> None:
     import polars as pl
 
     from fonds.cli import show
@@ -263,9 +264,12 @@ def _advice(found: Advice, matcher: str) -> None:
         soft_wrap=True,
     )
     advised = next(one for one in found.choices if one.name == "advised")
+    name = f"matchers/{project.settings.matcher}.yaml"
+    shipped, own = project.find(name), project.root / name
+    copy = f"copy {shipped} to {own}, " if shipped != own else ""
     show.data.print(
-        f"To use the advised: set `bands: {{link: {advised.link:.9g}, review: {advised.review:.9g}}}` in the project's "
-        f"matchers/{matcher}.yaml (a copy of the shipped file), then fonds match.",
+        f"To use the advised: {copy}set link: {advised.link:.9g} and review: {advised.review:.9g} under bands in {own}, "
+        "then fonds match.",
         highlight=False,
         soft_wrap=True,
         markup=False,
