@@ -14,6 +14,8 @@ from fonds.desk.app import create_app
 from fonds.operations import decisions
 from fonds.project.settings import Project
 from tests.parts import require
+from tests.report.handmade import record_of
+from tests.report.matched import EVE, LINK, with_feed
 
 FLAGS = [
     "--no-sandbox",
@@ -141,20 +143,27 @@ def test_a_key_pressed_while_the_page_still_arrives_is_not_lost(address: str) ->
         browser.close()
 
 
-def test_narrow_screens_need_no_sideways_scrolling(address: str) -> None:
+def test_narrow_screens_need_no_sideways_scrolling(address: str, project: Project) -> None:
     chromium = require("chromium", "chromium")
+    with_feed(project)
+    evil, torn = sorted((EVE, record_of(2, "cardiology"))), sorted(LINK)
     from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as player:
         browser = player.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme="dark").new_page()
+        told: list[str] = []
+        page.on("console", lambda message: told.append(message.text))
+        page.on("dialog", lambda dialog: told.append(f"dialog {dialog.message}"))
         page.goto(address)
         page.get_by_label("Your name").fill("Ann")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Who is who")).to_be_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 30)"
         pair = page.locator(".queue a").first.get_attribute("href")
-        for path in ("/", pair, "/changes", "/duplicates", "/decisions"):
+        with_index = [f"/pairs/{'/'.join(records)}" for records in (evil, torn)]
+        for path in ("/", "/?state=sample", pair, *with_index, "/changes", "/duplicates", "/decisions"):
             page.goto(f"{address}{path}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert told == [], "what a feed tells runs nowhere"
         browser.close()
