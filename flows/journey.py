@@ -9,6 +9,7 @@ from prefect import flow
 from flows.assess import assess
 from flows.crawl import crawl
 from flows.deduplicate import deduplicate
+from flows.feed import feed
 from flows.gates import gates
 from flows.link import link
 from flows.match import match
@@ -19,9 +20,10 @@ from flows.reconcile import reconcile
 from flows.report import report
 from fonds.errors import GateClosed
 from fonds.operations.runs import StageResult
+from fonds.project.settings import load
 
-# gates judge what normalize made, for the plan; match reads normalised values; plan reads all of them
-ORDER = (crawl, assess, normalize, gates, match, deduplicate, link, plan, migrate, reconcile, report)
+# gates judge what normalize made, for the plan; match reads feeds and normalised values; plan reads all of them
+ORDER = (crawl, feed, assess, normalize, gates, match, deduplicate, link, plan, migrate, reconcile, report)
 
 
 @flow(name="journey", log_prints=False)
@@ -29,6 +31,8 @@ def journey(project: str = ".") -> list[dict[str, Any]]:
     """Walk crawl to report. A stage that stops ends the journey; what it wrote stays and the next run goes on there."""
     done: list[dict[str, Any]] = []
     for stage in ORDER:
+        if stage is feed and not load(project).settings.feeds:
+            continue
         result = stage(project)
         done.append(result)
         if result["status"] == "stopped":

@@ -63,6 +63,7 @@ def test_a_deployment_runs_by_its_schedule_and_leaves_artifacts(project: Path, s
     deployments = {d["name"]: d for d in httpx.post(f"{api}/deployments/filter", json={}).raise_for_status().json()}
     stages = [
         "crawl",
+        "feed",
         "assess",
         "normalize",
         "match",

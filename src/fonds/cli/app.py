@@ -11,6 +11,7 @@ from fonds.cli import (
     dictionary,
     explain,
     export,
+    feed,
     gates,
     matching,
     projects,
@@ -42,5 +43,8 @@ def _options(
     pass
 
 
-for module in (projects, run, reading, explain, snapshots, stages, matching, conform, gates, desk, dictionary, export):
+for module in (
+    *(projects, run, reading, explain, snapshots, stages, feed),
+    *(matching, conform, gates, desk, dictionary, export),
+):
     module.register(app)

@@ -18,6 +18,9 @@ from fonds.catalog.publish import newest_run
 from fonds.cli.reading import PUBLISHED_REMEDY
 from fonds.cli.stages import STAGES
 from fonds.errors import CATALOG_REMEDY, FondsError
+from fonds.feeds.definition import load_feed
+from fonds.feeds.files import files_of
+from fonds.feeds.reading import check
 from fonds.project.settings import DicomTarget, ObjectsKind, Project, load
 
 Look = tuple[bool, str, str]
@@ -31,7 +34,7 @@ def examine(start: Path) -> list[Look]:
     except FondsError as error:
         return [(False, "configuration can't be read", str(error))]
     looks = [(True, f"{project.root / 'fonds.yaml'} is valid", "")]
-    for part in (_catalog, _definitions, _sources, _target, _store, _disk):
+    for part in (_catalog, _definitions, _sources, _feeds, _target, _store, _disk):
         looks += part(project)
     return looks
 
@@ -75,6 +78,17 @@ def _sources(project: Project) -> Iterator[Look]:
             yield False, f"source {name} can't be read", str(error)
         else:
             yield True, f"source {name} can be read", ""
+
+
+def _feeds(project: Project) -> Iterator[Look]:
+    for name in project.settings.feeds:
+        try:
+            doubtful = check(load_feed(project, name), files_of(project, name))
+        except FondsError as error:
+            yield False, f"feed {name} can't be read", str(error)
+        else:
+            what = "has columns that may be called wrongly" if doubtful else "can be read"
+            yield not doubtful, f"feed {name} {what}", "; ".join(doubtful)
 
 
 def _target(project: Project) -> Iterator[Look]:

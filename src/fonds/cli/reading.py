@@ -50,7 +50,7 @@ def status(project: ProjectOption = Path(), json: JsonOption = False) -> None:
     last = runs(opened).unique("stage", keep="last", maintain_order=True).select("stage", "status", "ended", "counts")
     # what assess does beside its own run follows the stage whose answer it judges
     order = {stage: float(number) for number, stage in enumerate(STAGES)}
-    order |= {"judge": order["assess"] + 0.5, "gates": order["normalize"] + 0.5}
+    order |= {"feed": order["crawl"] + 0.5, "judge": order["assess"] + 0.5, "gates": order["normalize"] + 0.5}
     parts["stages"] = last[sorted(range(last.height), key=lambda row: order[last["stage"][row]])]
     if json:
         show.as_json({name: part.to_dicts() for name, part in parts.items()})

@@ -47,9 +47,7 @@ def feed(project: Project, *, progress: Progress | None = None, force: bool = Fa
         run.count("feeds", len(feeds))
         run.count("rows", sum(one.notes.rows for one in loaded))
         run.count("unreadable", sum(one.notes.unreadable for one in loaded))
-        for table in OUTPUTS:
-            run.count(table.removeprefix("feed_"), sum(one.heights[table] for one in loaded))
-        _tell_chains(run)
+        _tell_merges(run)
     return run.result()
 
 
@@ -120,8 +118,10 @@ def _write(run: StageRun, table: str, files: list[Path], kept: list[str], scratc
     run.tables.append(table)
 
 
-def _tell_chains(run: StageRun) -> None:
+def _tell_merges(run: StageRun) -> None:
     with run.catalog.connect() as connection:
+        for table in OUTPUTS:
+            run.count(table.removeprefix("feed_"), connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
         resolved = merges(connection)
     chains, cycles = resolved.filter("chained").height, resolved["cycle"].drop_nulls().n_unique()
     run.count("chains", chains)

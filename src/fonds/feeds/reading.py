@@ -32,28 +32,29 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A feed as read: its rows in two Parquet files, how many they are, and what was met."""
+    """A feed as read: its rows in a Parquet file for each table of the catalog, and what was met."""
 
     files: dict[str, Path]
-    """by table of the catalog"""
-    heights: dict[str, int]
     notes: Notes
 
 
-def check(feed: Feed, files: dict[str, list[Path]]) -> None:
-    """Look whether the files' columns are those the feed needs.
+def check(feed: Feed, files: dict[str, list[Path]]) -> list[str]:
+    """Look whether the files' columns are those the feed needs; which others may be called wrongly.
 
     Raises ArchiveUnreachable for a file that can't be read, DefinitionInvalid for columns that aren't there.
     """
+    doubtful = []
     with tempfile.TemporaryDirectory(prefix="fonds-feed-") as name, _connect(Path(name)) as connection:
         for kind, of_kind in files.items():
             if kind == "merges" or feed.settings.format != "fhir":
-                open_columns(connection, feed, kind, of_kind, Path(name), headings=True)
+                table, columns = open_columns(connection, feed, kind, of_kind, Path(name), headings=True)
+                doubtful += unlike(columns, table)
+    return doubtful
 
 
 def read(feed: Feed, files: dict[str, list[Path]], out: Path) -> Loaded:
     """Read a feed's files; `out` is the folder its rows are written to. Raises like `check`."""
-    notes, written, heights = Notes(), {}, {}
+    notes, written = Notes(), {}
     with tempfile.TemporaryDirectory(prefix="fonds-feed-") as name, _connect(Path(name)) as connection:
         _run(connection, "events")
         if feed.settings.format == "fhir":
@@ -66,12 +67,11 @@ def read(feed: Feed, files: dict[str, list[Path]], out: Path) -> Loaded:
         _run(connection, "resolve")
         for table in ("feed_patients", "feed_merges"):
             written[table] = out / f"{table}.parquet"
-            heights[table] = _one(connection, f"SELECT count(*) FROM {table}")
             connection.execute(
                 f"COPY (SELECT {literal(feed.name)} AS feed, * FROM {table}) TO {literal(str(written[table]))} "
                 "(FORMAT parquet, COMPRESSION zstd)"
             )
-    return Loaded(written, heights, notes)
+    return Loaded(written, notes)
 
 
 def _fhir(connection: duckdb.DuckDBPyConnection, feed: Feed, files: list[Path], folder: Path, notes: Notes) -> None:
