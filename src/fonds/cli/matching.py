@@ -266,9 +266,9 @@ def _advice(found: Advice, project: Project) -> None:
     advised = next(one for one in found.choices if one.name == "advised")
     name = f"matchers/{project.settings.matcher}.yaml"
     shipped, own = project.find(name), project.root / name
-    copy = f"copy {shipped} to {own}, " if shipped != own else ""
+    where = f"in {own}" if shipped == own else f"copy {shipped} to {own} and"
     show.data.print(
-        f"To use the advised: {copy}set link: {advised.link:.9g} and review: {advised.review:.9g} under bands in {own}, "
+        f"To use the advised: {where} set bands: link to {advised.link:.9g}, review to {advised.review:.9g}; "
         "then fonds match.",
         highlight=False,
         soft_wrap=True,
