@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+import polars as pl
+from pydantic import AfterValidator, Field, model_validator
 
 from fonds.errors import DefinitionInvalid
 from fonds.project.definitions import Definition, content_hash, load_yaml
@@ -141,22 +141,36 @@ class Bands(Definition):
     largest_cluster: int = Field(default=100, ge=2)
 
 
+def _expression(pattern: str) -> str:
+    """A pattern as Rust's engine takes it, which answers in linear time; none that every value has."""
+    try:
+        finds_nothing = pl.Series([""]).str.contains(pattern)[0]
+    except pl.exceptions.ComputeError as error:
+        lines = str(error).splitlines()
+        reason = next((line for line in lines if line.startswith("error: ")), lines[0]).partition(": ")[2]
+        raise ValueError(f"{pattern} is no regular expression: {reason}") from None
+    if finds_nothing:
+        raise ValueError(f"{pattern} is found in every value, also an empty one")
+    return pattern
+
+
+Expression = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_expression)]
+
+
+class Heaped(Definition):
+    """When 1 January of a source means "in that year": on at least `least` patients and this share of all."""
+
+    least: int = Field(default=10, ge=1)
+    share: Share = 0.011
+
+
 class Missing(Definition):
-    """Values that stand for 'not known': they are no evidence, neither for nor against."""
+    """Values that stand for 'not known': they are no evidence, neither for nor against. What is no name is in the names
+    table. `patient_ids`: found in the ID in capitals; `birth_dates`: YYYYMMDD."""
 
-    names: tuple[str, ...] = ()
-    birth_dates: tuple[str, ...] = ()
-    patient_ids: tuple[str, ...] = ()
-
-    @field_validator("names", "patient_ids")
-    @classmethod
-    def _expressions(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern} is no regular expression: {error}") from None
-        return patterns
+    birth_dates: tuple[Annotated[str, Field(pattern=r"^[0-9]{8}$")], ...] = ()
+    patient_ids: tuple[Expression, ...] = ()
+    heaped: Heaped = Heaped()
 
 
 class Matcher(Definition):
@@ -189,12 +203,29 @@ class Matcher(Definition):
         return self
 
 
+class NotNames(Definition):
+    """Names that name nobody, by kind, in capitals without accents (Müller is MUELLER), components parted by `^`.
+
+    `component`: a whole component (family, or all given names) that says nothing; the other one stays evidence.
+    `anywhere`: the whole name says nothing. `doubtful`: a whole family name that some people do have: with a given name
+    of the table and a real birth date it counts. `newborn`: words in place of a given name; the family name is left.
+    """
+
+    component: dict[Name, tuple[Expression, ...]] = Field(default_factory=dict)
+    anywhere: dict[Name, tuple[Expression, ...]] = Field(default_factory=dict)
+    doubtful: dict[Name, tuple[Expression, ...]] = Field(default_factory=dict)
+    newborn: tuple[Expression, ...] = ()
+
+
 class Names(Definition):
-    """What is known of names: forms of one given name (a line each, parted by spaces), words that are no name."""
+    """What is known of names: forms of one given name (a line each, parted by spaces), words that are no name, names
+    that name nobody, words of street names (a line each: one way to write it, then the others)."""
 
     titles: tuple[str, ...]
     particles: tuple[str, ...]
     born: tuple[str, ...]
+    streets: tuple[str, ...] = ()
+    not_names: NotNames = NotNames()
     given: tuple[str, ...]
 
 

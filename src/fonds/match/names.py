@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -18,7 +18,7 @@ from fonds.match.definition import Names
 _SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe", "đ": "d"})
 _DIGRAPHS = (("ου", "ou"), ("αυ", "au"), ("ευ", "eu"), ("γγ", "ng"), ("μπ", "b"), ("ντ", "nt"))
 # ue and u, oe and o, ae and a, aa and a are one letter to the matcher: Müller, Mueller and Muller have one key.
-_SAME = (("AE", "A"), ("OE", "O"), ("UE", "U"), ("AA", "A"))
+SAME = (("AE", "A"), ("OE", "O"), ("UE", "U"), ("AA", "A"))
 # One name in the spellings of several languages: Шевченко is Shevchenko and Schewtschenko, Sergej is Sergey.
 _SPELLINGS = (
     *(("SCHTSCH", "S"), ("SHCH", "S"), ("TSCH", "CH"), ("SCH", "S"), ("SH", "S"), ("ZH", "S"), ("KH", "K")),
@@ -37,7 +37,6 @@ _SOUNDS = str.maketrans(
         "R": "7",
     }
 )
-CJK = r"[\x{3040}-\x{30FF}\x{3400}-\x{9FFF}\x{AC00}-\x{D7AF}\x{F900}-\x{FAFF}]"
 FAMILY = {
     "family": pl.String(),
     "family_parts": pl.List(pl.String()),
@@ -57,21 +56,37 @@ GIVEN = {
 }
 
 
+def plain(text: str) -> str:
+    """Text in ASCII capitals: transliterated, umlauts the German way; marks and digits stay."""
+    if text.isascii():
+        return text.upper()
+    lower = unicodedata.normalize("NFC", text).lower()
+    bare = "".join(c for c in unicodedata.normalize("NFD", lower) if not unicodedata.combining(c))
+    if any("\u0370" <= c <= "\u03ff" for c in bare):
+        for pair, latin in _DIGRAPHS:
+            bare = bare.replace(pair, latin)
+        lower = bare
+    written: str = anyascii(lower.translate(_SPELLED))
+    return written.upper()
+
+
 def words(text: str) -> list[str]:
     """Upper-case ASCII words of a name component; apostrophes join, other marks separate."""
-    lower = unicodedata.normalize("NFC", text).lower()
-    plain = "".join(c for c in unicodedata.normalize("NFD", lower) if not unicodedata.combining(c))
-    if any("\u0370" <= c <= "\u03ff" for c in plain):
-        for pair, latin in _DIGRAPHS:
-            plain = plain.replace(pair, latin)
-        lower = plain
-    ascii_text = anyascii(lower.translate(_SPELLED)).upper()
-    return re.findall(r"[A-Z]+", re.sub(r"['’`´]", "", ascii_text))
+    return re.findall(r"[A-Z]+", re.sub(r"['’`´]", "", plain(text)))
+
+
+def capitals(column: pl.Series) -> pl.Series:
+    """`plain` of a whole column. A loop in Python over what isn't ASCII: transliteration exists nowhere else."""
+    foreign = column.filter(column.str.len_bytes() != column.str.len_chars()).unique().to_list()
+    upper = column.str.to_uppercase()
+    if not foreign:
+        return upper
+    return column.replace({text: plain(text) for text in foreign}).str.to_uppercase()
 
 
 def key(word: str) -> str:
     """A word as it is compared: the ways to write an umlaut are one."""
-    for long, short in _SAME:
+    for long, short in SAME:
         word = word.replace(long, short)
     return word
 
@@ -156,8 +171,12 @@ def _unaccented(text: str) -> str:
     return text.replace("é", "e").replace("É", "E") if "n\u00e9e" in text.lower() else text
 
 
-def folded(values: Iterable[str], fold: Any, column: str, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Fold distinct values into a frame to join on `column`. A loop in Python: transliteration exists nowhere else,
-    and distinct components are far fewer than records."""
-    rows = [{column: value, **fold(value)} for value in values]
-    return pl.DataFrame(rows, schema={column: pl.String(), **schema})
+def folded(
+    values: pl.Series, fold: Callable[[str], dict[str, Any]], column: str, schema: dict[str, pl.DataType]
+) -> pl.DataFrame:
+    """Distinct values folded, a frame to join on `column`. A loop in Python: transliteration exists nowhere else, and
+    distinct components are far fewer than records."""
+    distinct = values.drop_nulls().unique().sort()
+    rows = [fold(value) for value in distinct.to_list()]
+    made = {name: pl.Series(name, [row[name] for row in rows], dtype=kind) for name, kind in schema.items()}
+    return pl.DataFrame({column: distinct, **made})

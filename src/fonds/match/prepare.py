@@ -1,4 +1,4 @@
-"""Turns patient records into comparable columns: name groups and components, dates, identifiers, sex."""
+"""Turns patient records into comparable columns: names, birth dates, IDs, addresses; and says what is missing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from fonds.match import names
+from fonds.catalog.schema import OTHER_IDS
+from fonds.match.addresses import COLUMNS, addresses
+from fonds.match.components import any_of, components
+from fonds.match.dates import births
+from fonds.match.definition import COLUMNS as DEFINED
 from fonds.match.definition import Matcher, Names
+from fonds.match.names import FAMILY, GIVEN, Folder, folded
 
 _SQL = Path(__file__).parent / "sql"
 
@@ -22,85 +27,83 @@ def records(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return connection.sql((_SQL / "records.sql").read_text(encoding="utf-8")).pl().sort("record_id")
 
 
-def prepare(found: pl.DataFrame, matcher: Matcher, table: Names) -> pl.DataFrame:
-    """Records with the columns that blocking and comparisons use, in the order of record_id; `n` numbers them."""
-    missing = matcher.missing
-    found = found.with_columns(pl.lit(None, dtype=pl.String).alias(c) for c in _ADT if c not in found.columns)
-    name = pl.col("PatientName").fill_null("").str.strip_chars()
-    alias = _any(name.str.to_uppercase(), missing.names)
-    split = found.sort("record_id").with_columns(pl.when(alias).then(pl.lit("")).otherwise(name).alias("name"))
-    split = split.with_columns(_group(0).alias("g0"), _group(1).alias("g1"), _group(2).alias("g2"))
-    main = pl.coalesce(*(pl.when(pl.col(g) != "").then(pl.col(g)) for g in ("g0", "g2", "g1")), pl.lit(""))
-    has_cjk = pl.col("g0").str.contains(names.CJK)
-    native = pl.when(pl.col("g1") != "").then(pl.col("g1")).when(has_cjk).then(pl.col("g0"))
-    split = split.with_columns(main.alias("main"), native.alias("native"))
-    split = split.with_columns(pl.col("main").str.contains("^", literal=True).alias("caret"), _ordered().alias("main"))
-    parts = pl.col("main").str.split("^")
-    split = split.with_columns(
-        parts.list.get(0, null_on_oob=True).fill_null("").alias("shown_family"),
-        parts.list.slice(1, 2).list.join("^").alias("shown_given"),
-        (~pl.col("caret") & ~pl.col("main").str.contains(",", literal=True)).alias("unordered"),
+def prepare(found: pl.DataFrame, matcher: Matcher, names: Names) -> pl.DataFrame:
+    """Records with the columns that blocking and comparisons use, in the order of record_id; `n` numbers them.
+
+    The result depends on the records and the tables alone, not on their order. `missing` lists what counts as not known
+    and why; `missing_summary` counts it.
+    """
+    found = _complete(found).sort("record_id")
+    named = _folded(found, names)
+    born = births(found, matcher.missing)
+    said = found.drop("PatientName", *COLUMNS).hstack(named).hstack(born).hstack(addresses(found, names))
+    # a family name that may be a placeholder counts only with a real birth date
+    nobody = pl.col("doubtful").is_not_null() & pl.col("birth_date").is_null()
+    said = said.with_columns(
+        pl.when(nobody).then("doubtful").otherwise("name_why").alias("name_why"),
+        *(pl.when(~nobody).then(pl.col(name)).alias(name) for name in _NAMES),
     )
-    folder = names.Folder(table)
-    families = names.folded(_distinct(split["shown_family"]), folder.family, "shown_family", names.FAMILY)
-    givens = names.folded(_distinct(split["shown_given"]), folder.given, "shown_given", names.GIVEN)
-    maiden = names.folded(_distinct(split["PatientBirthName"]), folder.family, "PatientBirthName", names.FAMILY)
-    maiden = maiden.select("PatientBirthName", pl.col("family_parts").alias("maiden_parts"))
-    joined = (
-        split.join(families, on="shown_family", how="left")
-        .join(givens, on="shown_given", how="left")
-        .join(maiden, on="PatientBirthName", how="left")
-        .with_columns(_joined("family_parts", "maiden_parts"), pl.col("given_tokens").fill_null([]))
-    )
-    joined = joined.with_columns(_known(joined), *_others(missing.birth_dates, missing.patient_ids))
-    return joined.sort("record_id").with_row_index("n").with_columns(pl.col("n").cast(pl.Int64)).select(
-        "n", "record_id", "source", "studies", *dict.fromkeys((*_COLUMNS, "family_parts", "given_tokens")),
-        "given_forms", "family_forms", "given_known", "given_spelling", "family_spelling", "unordered",
-        "shown_family", "shown_given",
-        pl.col("PatientID").alias("shown_patient_id"), pl.col("PatientBirthDate").alias("shown_birth_date"),
-        pl.col("PatientSex").alias("shown_sex"),
+    said = said.with_columns(*_lists("family_parts", "given_tokens", "given_forms", "family_forms"), _known(said))
+    said = said.with_columns(*_identifiers(matcher.missing.patient_ids), *_sex())
+    said = said.with_columns(_ids(said), _missing())
+    return said.with_row_index("n").with_columns(pl.col("n").cast(pl.Int64)).select(
+        "n", "record_id", "origin", "source", "studies", *dict.fromkeys((*DEFINED, "family_parts", "given_tokens")),
+        "given_forms", "family_forms", "given_known", "given_spelling", "family_spelling", "unordered", "ids",
+        "missing",
+        "shown_family", "shown_given", pl.col("PatientID").alias("shown_patient_id"),
+        pl.col("PatientBirthDate").alias("shown_birth_date"), pl.col("PatientSex").alias("shown_sex"),
     )  # fmt: skip
 
 
-_COLUMNS = (
-    *("family", "given", "middle", "native", "birth_date", "sex", "issuer", "patient_id"),
-    *("family_code", "given_code", "given_first", "birth_year", "birth_day"),
-    *("phone", "street", "postcode", "city", "mother", "national_id"),
-)
-_ADT = ("phone", "street", "postcode", "city", "mother", "national_id")
+def missing_summary(prepared: pl.DataFrame) -> pl.DataFrame:
+    """What counts as not known: source, what (such as `birth_date: default`), records; most frequent first."""
+    said = prepared.select("source", pl.col("missing").alias("what")).explode("what").drop_nulls("what")
+    counted = said.group_by("source", "what").agg(pl.len().cast(pl.Int64).alias("records"))
+    return counted.sort("source", "records", "what", descending=[False, True, False])
 
 
-_LEADING = "von|vom|van|der|den|de|del|di|da|du|la|le|zu|zum|zur|al|el|ter|ten"
+_NAMES = {**FAMILY, **GIVEN, "native": pl.String()}
+_FOUND = {
+    **dict.fromkeys(("origin", "source", "issuer", "PatientID", "PatientName", "PatientBirthName"), pl.String()),
+    **dict.fromkeys(("PatientBirthDate", "PatientSex", *COLUMNS, "last_study", "aged_at", "age"), pl.String()),
+    **{"date_order": pl.String(), "other_ids": OTHER_IDS, "studies": pl.List(pl.String())},
+}
+SEPARATOR = "\x1f"
 
 
-def _any(column: pl.Expr, patterns: tuple[str, ...]) -> pl.Expr:
-    """True where some pattern is found; never NULL."""
-    return pl.any_horizontal(pl.lit(False), *(column.str.contains(pattern) for pattern in patterns)).fill_null(False)
-
-
-def _group(number: int) -> pl.Expr:
-    text = pl.col("name").str.split("=").list.get(number, null_on_oob=True).fill_null("").str.strip_chars()
-    # a group of carets alone names nobody
-    return pl.when(text.str.contains(r"^[\^\s]*$")).then(pl.lit("")).otherwise(text)
-
-
-def _ordered() -> pl.Expr:
-    """Names without carets: 'A, B' is family and given; of several words the first (after particles) is the family."""
-    main = pl.col("main")
-    comma = main.str.replace(r"^([^,]*),\s*", "${1}^").str.replace(",", " ", literal=True)
-    spaced = main.str.replace(rf"^((?:(?i:{_LEADING})\s+)*\S+)\s+", "${1}^")
-    return (
-        pl.when(main.str.contains("^", literal=True))
-        .then(main)
-        .when(main.str.contains(",", literal=True))
-        .then(comma)
-        .otherwise(spaced)
+def _complete(found: pl.DataFrame) -> pl.DataFrame:
+    """All columns of `records`, in their types: what a frame made elsewhere leaves out is not known."""
+    absent = [pl.lit(None).alias(name) for name in _FOUND if name not in found.columns]
+    typed = found.with_columns(absent).select("record_id", *(pl.col(name).cast(kind) for name, kind in _FOUND.items()))
+    return typed.with_columns(
+        pl.col("origin").fill_null("archive"), pl.col("studies").fill_null(pl.lit([], pl.List(pl.String())))
     )
 
 
-def _joined(first: str, second: str) -> pl.Expr:
-    empty = pl.lit([], dtype=pl.List(pl.String()))
-    return pl.concat_list(pl.col(first).fill_null(empty), pl.col(second).fill_null(empty)).list.unique().list.sort()
+def _folded(found: pl.DataFrame, table: Names) -> pl.DataFrame:
+    """The name columns of records, in their order: distinct values are taken apart and folded once."""
+    split = components(found["PatientName"], table)
+    folder = Folder(table)
+    families = folded(split["family_text"], folder.family, "family_text", FAMILY)
+    givens = folded(split["given_text"], folder.given, "given_text", GIVEN)
+    maiden = folded(found["PatientBirthName"], folder.family, "PatientBirthName", FAMILY)
+    split = split.join(families, on="family_text", how="left").join(givens, on="given_text", how="left")
+    split = split.with_columns(pl.when("newborn").then("twin").otherwise("middle").alias("middle"))
+    maiden = maiden.select("PatientBirthName", pl.col("family_parts").alias("maiden_parts"))
+    keys = found.select(pl.col("PatientName").fill_null(""), "PatientBirthName")
+    joined = keys.join(split, on="PatientName", how="left", maintain_order="left")
+    joined = joined.join(maiden, on="PatientBirthName", how="left", maintain_order="left")
+    parts = pl.concat_list(pl.col("family_parts", "maiden_parts").fill_null(pl.lit([], pl.List(pl.String()))))
+    both = (
+        pl.when(pl.col("maiden_parts").list.len() > 0).then(parts.list.unique().list.sort()).otherwise("family_parts")
+    )
+    return joined.with_columns(both.alias("family_parts")).select(
+        *_NAMES, "unordered", "shown_family", "shown_given", "family_why", "given_why", "name_why", "doubtful"
+    )
+
+
+def _lists(*columns: str) -> list[pl.Expr]:
+    return [pl.col(column).fill_null(pl.lit([], pl.List(pl.String()))) for column in columns]
 
 
 def _known(frame: pl.DataFrame) -> pl.Expr:
@@ -110,28 +113,57 @@ def _known(frame: pl.DataFrame) -> pl.Expr:
     return pl.col("given_known").fill_null(False) | pl.col("given_first").is_in(common.to_list()).fill_null(False)
 
 
-def _others(defaults: tuple[str, ...], placeholders: tuple[str, ...]) -> list[pl.Expr]:
-    text = pl.col("PatientBirthDate").fill_null("").str.strip_chars()
-    day = pl.when(text.str.contains(r"^\d{8}$")).then(text).str.to_date("%Y%m%d", strict=False)
-    last = pl.col("last_study").str.to_date("%Y%m%d", strict=False)
-    # nobody is born after the last examination, nor examined at 130
-    possible = (day.dt.year() > 1850) & (day <= last).fill_null(True) & ~text.is_in(list(defaults))
-    birth = pl.when(possible).then(text)
+def _bare(identifier: pl.Expr) -> pl.Expr:
+    """An ID as it is compared: letters and digits in capitals, zeros in front left out."""
+    return identifier.str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]", "").str.strip_chars_start("0")
+
+
+def _issuer(issuer: pl.Expr) -> pl.Expr:
+    return issuer.str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}.]", "")
+
+
+def _identifiers(placeholders: tuple[str, ...]) -> list[pl.Expr]:
     identifier = pl.col("PatientID").fill_null("").str.strip_chars().str.to_uppercase()
-    plain = identifier.str.replace_all(r"[^\p{L}\p{N}]", "").str.strip_chars_start("0")
-    usable = (plain != "") & ~_any(identifier, placeholders)
+    bare = _bare(identifier)
+    shared = any_of(identifier, placeholders) | (bare == "")
+    why = pl.when(identifier == "").then(pl.lit("absent")).when(shared).then(pl.lit("placeholder"))
+    return [pl.when(~shared).then(bare).alias("patient_id"), why.alias("id_why"), _issuer(pl.col("issuer"))]
+
+
+def _sex() -> list[pl.Expr]:
     sex = pl.col("PatientSex").fill_null("").str.strip_chars().str.to_uppercase()
-    native = pl.col("native").str.normalize("NFKC").str.replace_all(r"[\s\^]", "")
-    return [
-        birth.alias("birth_date"),
-        birth.str.slice(0, 4).alias("birth_year"),
-        birth.str.slice(4).alias("birth_day"),
-        pl.when(usable).then(plain).alias("patient_id"),
-        pl.when(sex.is_in(["M", "F"])).then(sex).alias("sex"),
-        pl.when(native != "").then(native).alias("native"),
-    ]
+    why = pl.when(sex == "").then(pl.lit("absent")).when(~sex.is_in(["M", "F"])).then(pl.lit("unknown"))
+    return [pl.when(sex.is_in(["M", "F"])).then(sex).alias("sex"), why.alias("sex_why")]
 
 
-def _distinct(column: pl.Series) -> list[str]:
-    found: list[str] = column.drop_nulls().unique().sort().to_list()
-    return found
+def _ids(frame: pl.DataFrame) -> pl.Series:
+    """Own and other identifiers of each record, `issuer` SEPARATOR `patient_id`; an ID nobody issued is none."""
+    own = frame.select("record_id", "issuer", "patient_id")
+    other = frame.select("record_id", "other_ids").explode("other_ids").drop_nulls("other_ids")
+    item = pl.col("other_ids").struct
+    others = other.select(
+        "record_id",
+        _issuer(item.field("issuer")).alias("issuer"),
+        _bare(item.field("id")).alias("patient_id"),
+    )
+    known = pl.concat([own, others]).filter((pl.col("patient_id") != "") & (pl.col("issuer") != ""))
+    joint = known.select("record_id", (pl.col("issuer") + SEPARATOR + pl.col("patient_id")).alias("ids"))
+    listed = joint.unique().group_by("record_id").agg(pl.col("ids").sort())
+    found = frame.select("record_id").join(listed, on="record_id", how="left", maintain_order="left")
+    return found.select(*_lists("ids")).to_series()
+
+
+def _missing() -> pl.Expr:
+    """What counts as not known and why, as a list of text."""
+    perhaps = pl.when(pl.col("name_why").is_null()).then("doubtful")
+    part = pl.when(pl.col("name_why").is_null())
+    said = (
+        pl.lit("name: ") + pl.col("name_why"),
+        pl.lit("name: perhaps ") + perhaps,
+        pl.lit("family name: ") + part.then("family_why"),
+        pl.lit("given name: ") + part.then("given_why"),
+        pl.lit("birth_date: ") + pl.col("birth_why"),
+        pl.lit("patient_id: ") + pl.col("id_why"),
+        pl.lit("sex: ") + pl.col("sex_why"),
+    )
+    return pl.concat_list(*said).list.drop_nulls().alias("missing")
