@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from fonds.match.definition import Block, Matcher
-from fonds.match.vocabulary import MISSING, Flags, Ints, Longs, Vocabulary, pack
+from fonds.match.vocabulary import MISSING, Flags, Ints, Longs, Vocabulary, distinct, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _rule(keys: _Keys, rule: Block, number: int) -> tuple[list[Finder | Listed],
         finders = [_finder(keys.vocabulary.height, chain, rule.crossed, number) for chain in chains]
     oversized = [
         Oversized(
-            rule.name, len(part.sizes), len(np.unique(part.rows)), int(part.sizes.max()),
+            rule.name, len(part.sizes), len(distinct(part.rows)), int(part.sizes.max()),
             int(part.pairs(rule.crossed).sum()), _compared(split, rule.crossed), left,
         )
         for part in told
@@ -191,7 +191,7 @@ def _first_blocks(keys: _Keys, rule: Block) -> _Blocks:
         lists = vocabulary.lists(rule.shared)
         rows = np.repeat(np.arange(vocabulary.height, dtype=np.int32), np.diff(lists.offsets))
         # one key twice in one record is one key
-        both = np.unique(lists.items.astype(np.int64) << 32 | rows)
+        both = distinct(lists.items.astype(np.int64) << 32 | rows)
         rows = (both & 0xFFFFFFFF).astype(np.int32)
         codes = both >> 32
         return _grouped(codes, int(codes.max(initial=0)) + 1, rows, np.zeros(len(rows), dtype=np.uint8))
@@ -272,7 +272,7 @@ def _listed(height: int, chains: list[_Blocks], rule: int) -> Listed:
     x, y = np.concatenate(rows), np.concatenate(blocks)
     graph = coo_array((np.ones(len(x), dtype=np.int8), (x, y)), shape=(number, number))
     component = connected_components(graph, directed=False)[1][:height].astype(np.int32)
-    return Listed(rule, component, np.unique(np.concatenate([*found, np.zeros(0, dtype=np.int64)])))
+    return Listed(rule, component, distinct(np.concatenate([*found, np.zeros(0, dtype=np.int64)])))
 
 
 def packed(a: Ints, b: Ints) -> Longs:

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from fonds.match.vocabulary import Flags, Ints, Lists, Longs, Words
+from fonds.match.vocabulary import Flags, Ints, Lists, Longs, Masks, Words, at
+
+Octets = npt.NDArray[np.uint8]
 
 _SLACK = 1e-6
 _PREFIX_GAIN = 0.4  # Jaro-Winkler adds at most four letters' worth of a tenth of what Jaro leaves
@@ -19,22 +21,28 @@ class Texts:
     """Pairs of words of one vocabulary by code, no code being MISSING."""
 
     def __init__(self, words: Words, x: Ints, y: Ints, connection: duckdb.DuckDBPyConnection) -> None:
-        self.words, self.x, self.y, self.connection = words, x, y, connection
+        self.words, self.connection = words, connection
+        self.x, self.y = x.astype(np.intp), y.astype(np.intp)
+
+    @cached_property
+    def _traits(self) -> tuple[Masks, Masks]:
+        return at(self.words.traits, self.x), at(self.words.traits, self.y)
 
     @cached_property
     def _lengths(self) -> tuple[Ints, Ints]:
-        return self.words.lengths[self.x], self.words.lengths[self.y]
+        x, y = self._traits
+        return (x[:, 1] >> np.uint64(16)).astype(np.int32), (y[:, 1] >> np.uint64(16)).astype(np.int32)
 
     @cached_property
-    def _own(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    def _own(self) -> tuple[Octets, Octets]:
         """Letters that occur only in the one word, and only in the other."""
-        x, y = self.words.letters[self.x], self.words.letters[self.y]
+        x, y = self._traits[0][:, 0], self._traits[1][:, 0]
         return np.bitwise_count(x & ~y), np.bitwise_count(y & ~x)
 
     def endings(self, length: int) -> Longs:
         """Places where the last so many characters are one."""
         codes = self.words.endings(length)
-        x, y = codes[self.x], codes[self.y]
+        x, y = at(codes, self.x), at(codes, self.y)
         return np.flatnonzero((x == y) & (x >= 0))
 
     @cached_property
@@ -43,15 +51,21 @@ class Texts:
         return np.minimum(*self._lengths)
 
     @cached_property
+    def begin_alike(self) -> Flags:
+        """Whether the first letters are one."""
+        x, y = self._traits
+        begin: Flags = ((x[:, 1] ^ y[:, 1]) & np.uint64(0xFF00)) == 0
+        return begin
+
+    @cached_property
     def _bound(self) -> npt.NDArray[np.float32]:
         """Jaro-Winkler similarity is at most this: letters that only one word has can't match."""
         (long_x, long_y), (own_x, own_y) = self._lengths, self._own
         match = np.minimum(long_x - own_x, long_y - own_y).astype(np.float32)
         jaro = (match / np.maximum(long_x, 1) + match / np.maximum(long_y, 1) + 1) / 3
-        starts = self.words.starts
-        first = (starts[self.x] ^ starts[self.y]) < 256  # the first letter is one
-        jaro += np.where(first, (1 - jaro) * np.float32(_PREFIX_GAIN), np.float32(0))
-        return jaro
+        jaro += np.where(self.begin_alike, (1 - jaro) * np.float32(_PREFIX_GAIN), np.float32(0))
+        bound: npt.NDArray[np.float32] = jaro
+        return bound
 
     def similar(self, at_least: float, among: Flags | None = None) -> Longs:
         """Places with a Jaro-Winkler similarity of at least so much."""
@@ -77,37 +91,42 @@ class Texts:
         text = self.words.text
         pairs = pl.DataFrame({"x": text.gather(self.x[places]), "y": text.gather(self.y[places])}).to_arrow()
         self.connection.register("texts", pairs)
-        found: Flags = self.connection.execute(f"SELECT {condition} AS holds FROM texts").fetchnumpy()["holds"]
+        found = self.connection.execute(f"SELECT {condition} AS holds FROM texts").fetchnumpy()["holds"]
         self.connection.unregister("texts")
         return np.asarray(found, dtype=np.bool_)
 
 
-def share(left: Lists, right: Lists, x: Ints, y: Ints) -> Longs:
+def share(left: Lists, right: Lists, x: Longs, y: Longs) -> Longs:
     """Places where row x of the one list column and row y of the other have an item in common."""
-    places = np.flatnonzero(left.masks[x] & right.masks[y])
+    mask = at(left.masks, x)
+    places = np.flatnonzero(mask)  # hardly any where forms of names are asked for
+    places = places[(mask[places] & at(right.masks, y[places])) != 0]
     a, b = _items(left, right, x[places], y[places])
-    return places[((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).any(axis=(1, 2))]
+    shared: Longs = places[((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).any(axis=(1, 2))]
+    return shared
 
 
-def contain(column: Lists, x: Ints, y: Ints) -> Longs:
+def contain(column: Lists, x: Longs, y: Longs) -> Longs:
     """Places where all items of one row are among the other's; an empty row contains nothing and is in none."""
-    mask_x, mask_y = column.masks[x], column.masks[y]
+    mask_x, mask_y = at(column.masks, x), at(column.masks, y)
     either = ((mask_x & ~mask_y) == 0) | ((mask_y & ~mask_x) == 0)
     places = np.flatnonzero(either & (mask_x != 0) & (mask_y != 0))
     a, b = _items(column, column, x[places], y[places])
     same = a[:, :, None] == b[:, None, :]
-    return places[(same.any(axis=2) | (a < 0)).all(axis=1) | (same.any(axis=1) | (b < 0)).all(axis=1)]
+    within: Longs = places[(same.any(axis=2) | (a < 0)).all(axis=1) | (same.any(axis=1) | (b < 0)).all(axis=1)]
+    return within
 
 
-def alike(column: Lists, x: Ints, y: Ints) -> Longs:
+def alike(column: Lists, x: Longs, y: Longs) -> Longs:
     """Places where both rows have the same items in the same order, and any."""
-    mask_x = column.masks[x]
-    places = np.flatnonzero((mask_x == column.masks[y]) & (mask_x != 0))
+    mask = at(column.masks, x)
+    places = np.flatnonzero((mask == at(column.masks, y)) & (mask != 0))
     a, b = _items(column, column, x[places], y[places])
-    return places[(a == b).all(axis=1)]
+    equal: Longs = places[(a == b).all(axis=1)]
+    return equal
 
 
-def _items(left: Lists, right: Lists, x: Ints, y: Ints) -> tuple[Ints, Ints]:
+def _items(left: Lists, right: Lists, x: Longs, y: Longs) -> tuple[Ints, Ints]:
     width = int(max(left.lengths(x).max(initial=0), right.lengths(y).max(initial=0)))
     return left.padded(x, width), right.padded(y, width)
 
@@ -120,13 +139,15 @@ class Dates:
 
     @cached_property
     def _years(self) -> Ints:
-        return np.abs(self.x // 10_000 - self.y // 10_000)
+        years: Ints = np.abs(self.x // 10_000 - self.y // 10_000)
+        return years
 
     def swapped(self) -> Longs:
         """Day and month in each other's place."""
         near = np.flatnonzero(self._years == 0)
         x, y = self.x[near], self.y[near]
-        return near[(x // 100 % 100 == y % 100) & (x % 100 == y // 100 % 100)]
+        swapped: Longs = near[(x // 100 % 100 == y % 100) & (x % 100 == y // 100 % 100)]
+        return swapped
 
     def digits(self, years: int) -> Longs:
         """One digit, or the order of two neighbouring ones, differs, and the years are less than so many apart."""
@@ -143,12 +164,14 @@ class Dates:
         neighbours = place == (low | low << np.uint32(4))
         digits_x, digits_y = x[two] // low & np.uint32(0xFF), y[two] // low & np.uint32(0xFF)
         one[two] = neighbours & (digits_x >> 4 == (digits_y & 15)) & ((digits_x & 15) == digits_y >> 4)
-        return near[one]
+        digits: Longs = near[one]
+        return digits
 
     def first_of_year(self) -> Longs:
         """The same year, and one of the two is its first day, as where only the year was known."""
         same = np.flatnonzero(self._years == 0)
-        return same[(self.x[same] % 10_000 == 101) | (self.y[same] % 10_000 == 101)]
+        first: Longs = same[(self.x[same] % 10_000 == 101) | (self.y[same] % 10_000 == 101)]
+        return first
 
     def apart(self, years: int) -> Longs:
         """At least so many years apart."""

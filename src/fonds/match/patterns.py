@@ -1,4 +1,4 @@
-"""A pattern is one whole number that says which level every comparison of a pair reached, and whether names are swapped.
+"""A pattern is one whole number: which level every comparison of a pair reached, and whether its names are swapped.
 
 Mixed radix, the smallest digit first: `swap` (0 or 1), then the level of each comparison in the order of the model, 0
 for missing. The number needs no table: `unpack` reads it with nothing but the model.

@@ -11,9 +11,9 @@ import polars as pl
 
 from fonds.match.keys import Blocking, Finder, Listed, expand, packed
 from fonds.match.levels import Comparer
-from fonds.match.vocabulary import Flags, Ints, Longs
+from fonds.match.vocabulary import Flags, Ints, Longs, at, distinct
 
-SHARD = 1_000_000  # pairs that are made and compared at a time by each worker
+SHARD = 500_000  # pairs that are made and compared at a time by each worker
 _STEP = 1 << 16  # rows of codes that fit a processor's cache
 SCHEMA = {"a": pl.Int32, "b": pl.Int32, "rules": pl.Int64, "pattern": pl.Int64}
 
@@ -34,14 +34,15 @@ class Maker:
         self.blocking = blocking
         self.comparer = comparer
         self.fresh = fresh
-        columns = []
-        for finder in blocking.finders:
-            if isinstance(finder, Listed):
-                columns.append(finder.component)
-            else:
-                columns += [finder.left] if finder.left is finder.right else [finder.left, finder.right]
+        finders = blocking.finders
+        codes = [finder.component if isinstance(finder, Listed) else finder.left for finder in finders]
+        self._second = {}
+        for number, finder in enumerate(finders):
+            if isinstance(finder, Finder) and finder.lefts is not None:
+                self._second[number] = len(codes)
+                codes.append(finder.right)
         # side by side: all codes of a record lie in one or two cache lines
-        self._codes = np.column_stack(columns) if columns else np.zeros((comparer.vocabulary.height, 0), dtype=np.int32)
+        self._codes = np.column_stack(codes)
 
     def shards(self, size: int = SHARD) -> Iterator[Shard]:
         """Ranges of about so many pairs each, that together make every pair."""
@@ -53,7 +54,7 @@ class Maker:
             made = np.cumsum(counts)
             total = int(made[-1]) if len(made) else 0
             cuts = np.searchsorted(made, np.arange(size, total, size)) + 1
-            edges = np.unique(np.concatenate([[0], cuts, [len(made)]]))
+            edges = distinct(np.concatenate([[0], cuts, [len(made)]]))
             for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 yield Shard(number, first, last)
 
@@ -67,25 +68,20 @@ class Maker:
 
     def found(self, a: Ints, b: Ints) -> Longs:
         """Which finders have each pair: bit k for finder k."""
-        finders = self.blocking.finders
+        count = len(self.blocking.finders)
         total = np.zeros(len(a), dtype=np.int64)
         octets = total.view(np.uint8).reshape(-1, 8)
         for start in range(0, len(a), _STEP):
             step = slice(start, start + _STEP)
-            x, y = self._codes.take(a[step], axis=0), self._codes.take(b[step], axis=0)
+            x, y = at(self._codes, a[step]), at(self._codes, b[step])
             same = x == y
-            has = np.empty((len(x), len(finders)), dtype=np.bool_)
-            column = 0
-            for number, finder in enumerate(finders):
-                has[:, number] = same[:, column]
+            for number, finder in enumerate(self.blocking.finders):
                 if isinstance(finder, Listed):
-                    maybe = np.flatnonzero(same[:, column])
-                    has[maybe, number] = _among(packed(a[step][maybe], b[step][maybe]), finder.pairs)
-                elif finder.left is not finder.right:
-                    has[:, number] = (x[:, column] == y[:, column + 1]) | (x[:, column + 1] == y[:, column])
-                    column += 1
-                column += 1
-            bits = np.packbits(has, axis=1, bitorder="little")
+                    maybe = np.flatnonzero(same[:, number])
+                    same[maybe, number] = _among(packed(a[step][maybe], b[step][maybe]), finder.pairs)
+                elif second := self._second.get(number):
+                    same[:, number] = (x[:, number] == y[:, second]) | (x[:, second] == y[:, number])
+            bits = np.packbits(same[:, :count], axis=1, bitorder="little")
             octets[step, : bits.shape[1]] = bits
         return total
 
@@ -106,11 +102,11 @@ class Maker:
             a, b = (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
             if self.fresh is None:
                 return a, b
-            keep = self.fresh[a] | self.fresh[b]
-            return a[keep], b[keep]
-        at, first, counts = self._partners(finder, shard.first, shard.last)
-        x = np.repeat(finder.members[at], counts)
-        y = finder.members[expand(first, counts)]
+            either = self.fresh[a] | self.fresh[b]
+            return a[either], b[either]
+        where, first, counts = self._partners(finder, shard.first, shard.last)
+        x = np.repeat(finder.members[where], counts)
+        y = at(finder.members, expand(first, counts))
         keep = self._once(finder, x, y)
         if keep is not None:
             x, y = x[keep], y[keep]
@@ -122,25 +118,26 @@ class Maker:
         blocks = np.arange(np.searchsorted(starts, first, "right") - 1, np.searchsorted(starts, last, "left"))
         inside = np.clip(starts[blocks[0] : blocks[-1] + 2], first, last) if len(blocks) else starts[:1]
         block = np.repeat(blocks, np.diff(inside))
-        at = np.arange(first, last)
+        where = np.arange(first, last)
         start, end = starts[block], starts[block + 1]
         if finder.lefts is not None:
             middle = start + finder.lefts[block]
-            return at, middle, np.where(at < middle, end - middle, 0)
+            return where, middle, np.where(where < middle, end - middle, 0)
         if self.fresh is None:
-            return at, at + 1, end - at - 1
-        return at, start, np.where(self.fresh[finder.members[at]], end - start, 0)
+            return where, where + 1, end - where - 1
+        return where, start, np.where(self.fresh[finder.members[where]], end - start, 0)
 
     def _once(self, finder: Finder, x: Ints, y: Ints) -> Flags | None:
         """Which pairs to keep: none of a record with itself, none a second time from its other side, and only those
         with a fresh record."""
         if finder.lefts is not None:
             both = (finder.left[x] == finder.right[y]) & (finder.left[y] == finder.right[x])
-            keep = (x != y) & (~both | (x < y))
+            keep: Flags = (x != y) & (~both | (x < y))
             return keep if self.fresh is None else keep & (self.fresh[x] | self.fresh[y])
         if self.fresh is None:
             return None
-        return (x != y) & (~self.fresh[y] | (x < y))
+        keep = (x != y) & (~self.fresh[y] | (x < y))
+        return keep
 
 
 def frame(a: Ints, b: Ints, rules: Longs, pattern: Longs) -> pl.DataFrame:
@@ -151,5 +148,6 @@ def frame(a: Ints, b: Ints, rules: Longs, pattern: Longs) -> pl.DataFrame:
 def _among(pairs: Longs, listed: Longs) -> Flags:
     if not len(listed):
         return np.zeros(len(pairs), dtype=np.bool_)
-    at = np.minimum(np.searchsorted(listed, pairs), len(listed) - 1)
-    return listed[at] == pairs
+    place = np.minimum(np.searchsorted(listed, pairs), len(listed) - 1)
+    found: Flags = listed[place] == pairs
+    return found
