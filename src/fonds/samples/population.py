@@ -116,7 +116,9 @@ def _overlaid(
     profile: Profile,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Owners of the identifiers, where somebody else was picked from the list: half of them from the own family."""
-    overlay = draws.happens("overlay", profile.overlay)
+    # nobody is picked from a list of names who has none yet
+    named = ~Draws(draws.seed, "record", draws.places).happens("placeholder", profile.placeholder)
+    overlay = named & draws.happens("overlay", profile.overlay)
     near, shift = draws.happens("near", 0.5), draws.share("shift")
     changed = owner.copy()
     for number in range(int(issuer.max(initial=-1)) + 1):

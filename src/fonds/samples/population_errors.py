@@ -6,6 +6,8 @@ FEBRL: Christen 2008) and on registration errors, not the levels of any matcher.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
 
@@ -87,12 +89,23 @@ def other_family(texts: pl.Series, draws: Draws) -> pl.Series:
     return _swapped_form(texts, draws, _SURNAMES)
 
 
-def _swapped_form(texts: pl.Series, draws: Draws, groups: str) -> pl.Series:
+@lru_cache(maxsize=2)
+def _forms(groups: str) -> dict[str, list[str]]:
     forms: dict[str, list[str]] = {}
     for group in groups.split("|"):
         names = [name for name in group.split(" ") if name]
         for name in names:
             forms.setdefault(name, []).extend(other for other in names if other != name)
+    return forms
+
+
+def given_forms(name: str) -> list[str]:
+    """Other forms of a given name that records may show instead of it."""
+    return _forms(_NICKS).get(name, [])
+
+
+def _swapped_form(texts: pl.Series, draws: Draws, groups: str) -> pl.Series:
+    forms = _forms(groups)
     table = pl.DataFrame({"text": list(forms), "others": list(forms.values())})
     frame = pl.DataFrame({"text": texts, "u": draws.share("form")}).join(
         table, on="text", how="left", maintain_order="left"

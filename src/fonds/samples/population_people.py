@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from fonds.samples import population_errors as errors
 from fonds.samples.population_draws import Draws, Numbers
 from fonds.samples.population_names import CITIES, STREETS, Culture, cultures
 from fonds.samples.population_profiles import Profile
@@ -155,19 +156,25 @@ def _names(me: Draws, home: Draws, culture: Numbers, sex: Numbers, birth: Number
 
 
 def _told_apart(given: Objects, me: Draws, culture: Numbers, sex: Numbers, twin: npt.NDArray[np.bool_]) -> None:
-    """Twins' given names: never one, and a third begin with one letter, as parents like them.
+    """Twins' given names: never forms of one name nor of one first word, and a third begin with one letter, as
+    parents like them.
 
     A loop in Python: each twin draws from a stock of its own, and twins are few.
     """
     alike, which = twin & me.happens("alike", 0.33), me.share("alike name")
     for here in np.flatnonzero(twin).tolist():
         stock = cultures()[culture[here]].men if sex[here] else cultures()[culture[here]].women
-        other = given[here - 1]
-        same = [name for name in stock if name[0] == other[0] and name != other]
-        if alike[here] and same:
-            given[here] = same[int(which[here] * len(same))]
-        elif given[here] == other:
-            given[here] = stock[(stock.index(other) + 1) % len(stock)]
+        other, kin = given[here - 1], errors.given_forms(given[here - 1])
+        if alike[here]:
+            same = [name for name in stock if name[0] == other[0] and _apart(name, other, kin)]
+            given[here] = same[int(which[here] * len(same))] if same else given[here]
+        if not _apart(given[here], other, kin):
+            free = [name for name in stock if _apart(name, other, kin)]
+            given[here] = free[int(which[here] * len(free))]
+
+
+def _apart(name: str, other: str, forms: list[str]) -> bool:
+    return name.split(" ")[0] != other.split(" ")[0] and name not in forms
 
 
 def _family(draws: Draws, culture: Culture, purpose: str) -> Objects:
