@@ -174,7 +174,7 @@ def _told_apart(given: Objects, me: Draws, culture: Numbers, sex: Numbers, twin:
 
 
 def _apart(name: str, other: str, forms: list[str]) -> bool:
-    return name.split(" ")[0] != other.split(" ")[0] and name not in forms
+    return name.split(" ", 1)[0] != other.split(" ", 1)[0] and name not in forms
 
 
 def _family(draws: Draws, culture: Culture, purpose: str) -> Objects:
