@@ -2,21 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
-import recordlinkage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
 from fonds.errors import DefinitionInvalid
 from fonds.match import names
-from fonds.match.definition import Comparison, Level, Matcher, Names, load, load_all
+from fonds.match.definition import Matcher, Names, load, load_all
 from fonds.match.prepare import prepare
 from fonds.match.run import link
-from fonds.match.train import Patterns, fit
 from fonds.project.definitions import load_yaml
 from fonds.project.folders import shipped
 from tests.handmade import make_project
@@ -24,33 +20,6 @@ from tests.handmade import make_project
 MODEL = load_yaml(shipped() / "matchers/patient.yaml", Matcher)
 NAMES = load_yaml(shipped() / "matchers/tables/names.yaml", Names)
 NOTHING = pl.DataFrame(schema=dict.fromkeys(("record_a", "record_b", "decided", "decided_by"), pl.String))
-
-
-def _binary(weak: float) -> Matcher:
-    levels = (Level(name="equal", when="equal", m=0.9, u=0.1), Level(name="other", when="other", m=0.1, u=0.9))
-    columns = ("family", "given", "birth_date", "sex")
-    training = MODEL.training.model_copy(update={"m_pairs": weak, "u_pairs": weak, "prior_records": weak})
-    comparisons = tuple(Comparison(name=column, column=column, levels=levels) for column in columns)
-    return MODEL.model_copy(update={"comparisons": comparisons, "training": training, "constraints": ()})
-
-
-def test_em_reaches_the_optimum_of_recordlinkage() -> None:
-    rng = np.random.default_rng(5)
-    truth = rng.random(20_000) < 0.2
-    agree = np.where(truth[:, None], rng.random((20_000, 4)) < 0.85, rng.random((20_000, 4)) < 0.15)
-    index = pd.MultiIndex.from_arrays([range(20_000), range(20_000)])
-    oracle = recordlinkage.ECMClassifier()
-    frame = pd.DataFrame(agree.astype(int), index=index, columns=["a", "b", "c", "d"])
-    oracle.fit(frame)
-    patterns, counts = np.unique(np.where(agree, 1, 2), axis=0, return_counts=True)
-    seen = Patterns(patterns, counts.astype(float), np.zeros(len(patterns)), np.zeros(len(patterns), dtype=bool))
-    # 200.5 records have 20,000 pairs: all of them are compared, and u comes from the same pairs
-    records = (1 + (1 + 8 * 20_000) ** 0.5) / 2
-    fitted = fit(_binary(1e-6), seen, seen, records, rounds=2000)  # type: ignore[arg-type]
-    for number, column in enumerate("abcd"):
-        assert fitted.m[number][1] == pytest.approx(oracle.m_probs[column][1], abs=0.01)
-        assert fitted.u[number][1] == pytest.approx(oracle.u_probs[column][1], abs=0.01)
-    assert fitted.share == pytest.approx(oracle.p, abs=0.01)
 
 
 def _frame() -> pl.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import polars as pl
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fonds.errors import DefinitionInvalid
 from fonds.project.definitions import Definition, content_hash, load_yaml
@@ -37,9 +37,8 @@ class Level(Definition):
     consonants and at least `at_least` Jaro-Winkler); edits (at most `at_most` slips); similar (Jaro-Winkler at least
     `at_least`); initial; contained (all given names of one are among the other's); both_known (two known, different
     names); day_month (swapped); digits (one digit or two neighbouring digits, less than `years` apart); year_only (one
-    date is 1 January of the same year); apart (at least `years` years); ending (the
-    last `shortest` characters are one); other (whatever is left). `fixed`: m is not
-    learned, because namesakes, families and twins look like true pairs to the fit just there.
+    date is 1 January of the same year); apart (at least `years` years); ending (the last `shortest` characters are
+    one); other (whatever is left).
     """
 
     name: Name
@@ -54,15 +53,15 @@ class Level(Definition):
     at_least: float = Field(default=0.9, gt=0.5, lt=1)
     years: int = Field(default=10, ge=1)
     known: bool = True
-    fixed: bool = False
 
 
 class Comparison(Definition):
     """One column compared: its levels from full agreement to none, the last being `other`; missing values say nothing.
 
     `frequency` weighs agreement by how common the value is, counted over distinct values of that other column (a
-    person met four times counts once). `within`: only records that share this column can be compared. `against`: only
-    disagreement counts.
+    person met four times counts once). `within`: only records that share this column can be compared. `follows`: an
+    earlier comparison that this one hangs on in random pairs too (a family name tells the culture, a given name the
+    sex, a postcode the place), so that its agreement adds less where that one agrees.
     """
 
     name: Name
@@ -70,7 +69,7 @@ class Comparison(Definition):
     levels: tuple[Level, ...] = Field(min_length=2)
     frequency: Column | None = None
     within: Column | None = None
-    against: bool = False
+    follows: Name | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Comparison:
@@ -119,11 +118,45 @@ class Constraint(Definition):
     outcome: Literal["link", "review", "reject", "overlay"]
 
 
+Shares = dict[Name, Annotated[float, Field(ge=0, le=1)]]
+
+
+def _whole(levels: dict[str, Shares]) -> dict[str, Shares]:
+    for name, shares in levels.items():
+        if abs(sum(shares.values()) - 1) > 0.02:
+            raise ValueError(f"the levels of {name} add up to {sum(shares.values()):.3f}, not 1")
+    return levels
+
+
+class Kind(Definition):
+    """One kind of relatives and its share of them all: by comparison, how often each level is seen. What it doesn't
+    name is shared in the family (`shared`) or as in random pairs."""
+
+    name: Name
+    share: Share
+    levels: Annotated[dict[str, Shares], AfterValidator(_whole)] = Field(default_factory=dict)
+
+
+class Relatives(Definition):
+    """Pairs of two people of one family or home: so many `per_record` (a guess worth `prior_records` records), of some
+    `kinds`; what they have in common (`shared`, by comparison and level, a guess worth `shared_pairs` pairs)."""
+
+    per_record: float = Field(default=0.02, gt=0)
+    prior_records: float = Field(default=300, gt=0)
+    shared_pairs: float = Field(default=100, gt=0)
+    shared: Annotated[dict[str, Shares], AfterValidator(_whole)] = Field(default_factory=dict)
+    kinds: tuple[Kind, ...] = ()
+
+
 class Training(Definition):
-    """How strongly the model's own m, u and prior count against what the data say, in pairs (records for the prior)."""
+    """How strongly the model's own m, u and prior count against what the data say, in pairs (records for the prior).
+    `along_pairs`: the same for u among pairs that agree on what a comparison follows; `label_pairs`: how many pairs of
+    a pattern that people answered outweigh the model's opinion of it."""
 
     m_pairs: float = Field(default=400, gt=0)
-    u_pairs: float = Field(default=50_000, gt=0)
+    u_pairs: float = Field(default=2_000, gt=0)
+    along_pairs: float = Field(default=50, gt=0)
+    label_pairs: float = Field(default=5, gt=0)
     frequency_shape: float = Field(default=0.5, gt=0)
     matches_per_record: float = Field(default=0.7, gt=0)
     prior_records: float = Field(default=30, gt=0)
@@ -184,6 +217,7 @@ class Matcher(Definition):
     missing: Missing = Missing()
     blocking: tuple[Block, ...] = Field(min_length=1)
     comparisons: tuple[Comparison, ...] = Field(min_length=2)
+    relatives: Relatives = Relatives()
     training: Training = Training()
     bands: Bands = Bands()
     constraints: tuple[Constraint, ...] = ()
@@ -194,12 +228,17 @@ class Matcher(Definition):
         levels = {c.name: {level.name for level in c.levels} | {"missing"} for c in self.comparisons}
         conditions = [(f"constraint {c.name}", c.when) for c in self.constraints]
         conditions += [("link_needs", need) for need in self.link_needs]
+        for where, stated in (("shared", self.relatives.shared), *((k.name, k.levels) for k in self.relatives.kinds)):
+            conditions += [(f"relatives, {where}", {name: tuple(shares)}) for name, shares in stated.items()]
         for place, when in conditions:
             for comparison, wanted in when.items():
                 if comparison not in levels:
                     raise ValueError(f"{place}: there is no comparison {comparison}; there are: {', '.join(levels)}")
                 if unknown := set(wanted) - levels[comparison]:
                     raise ValueError(f"{place}: {comparison} has no level {', '.join(sorted(unknown))}")
+        for number, compared in enumerate(self.comparisons):
+            if compared.follows and compared.follows not in [c.name for c in self.comparisons[:number]]:
+                raise ValueError(f"{compared.name} follows {compared.follows}, which is no comparison before it")
         return self
 
 
@@ -217,16 +256,39 @@ class NotNames(Definition):
     newborn: tuple[Expression, ...] = ()
 
 
+def _lines(text: object) -> tuple[str, ...]:
+    """The lines of a text without remarks; thousands of items of a YAML list would take seconds to read."""
+    if not isinstance(text, str):
+        raise ValueError("is to be one text of many lines, after `|`")
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    for number, line in lines:
+        if not line.startswith("#") and any(mark in line for mark in ',;:/()[]"'):
+            raise ValueError(f"line {number} of this text has a mark in it: names are parted by blanks only")
+    return tuple(line for _, line in lines if line and not line.startswith("#"))
+
+
+Lines = Annotated[tuple[str, ...], BeforeValidator(_lines, json_schema_input_type=str)]
+
+
+def _once(lines: tuple[str, ...]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    for line in lines:
+        if twice := seen & set(line.split()):
+            raise ValueError(f"{', '.join(sorted(twice))} stands in two lines")
+        seen |= set(line.split())
+    return lines
+
+
 class Names(Definition):
-    """What is known of names: forms of one given name (a line each, parted by spaces), words that are no name, names
-    that name nobody, words of street names (a line each: one way to write it, then the others)."""
+    """What is known of names: words that are no name, names that name nobody, words of street names (a line each: one
+    way to write it, then the others), forms of one given name (a text with a line each, parted by blanks)."""
 
     titles: tuple[str, ...]
     particles: tuple[str, ...]
     born: tuple[str, ...]
-    streets: tuple[str, ...] = ()
+    streets: Annotated[tuple[str, ...], AfterValidator(_once)] = ()
     not_names: NotNames = NotNames()
-    given: tuple[str, ...]
+    given: Lines
 
 
 def load(project: Project) -> tuple[Matcher, Names, tuple[Path, Path]]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import polars as pl
 
+from fonds.match.candidates import Compared, compare, compare_pairs, draw
 from fonds.match.cluster import Clustered, band, cluster, inside
 from fonds.match.definition import Matcher, load
+from fonds.match.fitted import Fitted
+from fonds.match.frequencies import Frequencies
 from fonds.match.persons import allocate, events, settled
 from fonds.match.prepare import prepare, records
-from fonds.match.score import Trained, add_pairs, block, open_prepared, train, weigh
+from fonds.match.score import evidence, weigh
+from fonds.match.train import fit
 from fonds.operations import decisions
 from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
 from fonds.project.definitions import content_hash
@@ -62,30 +66,43 @@ def match(project: Project, *, progress: Progress | None = None, force: bool = F
     return run.result()
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What was fitted on which pairs."""
+
+    fitted: Fitted
+    frequencies: Frequencies
+    compared: Compared
+    sampled: int
+
+
 def link(prepared: pl.DataFrame, matcher: Matcher, decided: pl.DataFrame) -> tuple[Clustered, Trained]:
     """Prepared records and standing decisions (record_a, record_b, decided, decided_by) to pairs and clusters."""
-    with open_prepared(prepared) as connection:
-        block(connection, matcher)
-        training = train(connection, matcher)
-        numbers = prepared.select("record_id", "n")
-        known = (
-            decided.join(numbers.rename({"record_id": "record_a", "n": "x"}), on="record_a")
-            .join(numbers.rename({"record_id": "record_b", "n": "y"}), on="record_b")
-            .select(pl.min_horizontal("x", "y").alias("a"), pl.max_horizontal("x", "y").alias("b"))
-        )
-        add_pairs(connection, matcher, known)
-        pairs = _weighed(connection, matcher, training, decided)
-        inner = inside(pairs, prepared.height, matcher.bands.largest_cluster)
-        if inner.height:
-            add_pairs(connection, matcher, inner)
-            pairs = _weighed(connection, matcher, training, decided)
+    compared = compare(prepared, matcher)
+    drawn, sampled = draw(prepared, matcher)
+    fitted = fit(matcher, compared.patterns(), drawn, prepared.height)
+    training = Trained(fitted, Frequencies.count(prepared, matcher), compared, sampled)
+    numbers = prepared.select("record_id", "n")
+    known = (
+        decided.join(numbers.rename({"record_id": "record_a", "n": "x"}), on="record_a")
+        .join(numbers.rename({"record_id": "record_b", "n": "y"}), on="record_b")
+        .select(pl.min_horizontal("x", "y").alias("a"), pl.max_horizontal("x", "y").alias("b"))
+    )
+    pairs = _weighed(prepared, matcher, training, compare_pairs(prepared, matcher, known), decided)
+    pairs = pl.concat([pairs, *(_weighed(prepared, matcher, training, shard, decided) for shard in compared.shards())])
+    pairs = pairs.unique(["na", "nb"], keep="first")
+    inner = inside(pairs, prepared.height, matcher.bands.largest_cluster)
+    inner = inner.join(pairs, left_on=["a", "b"], right_on=["na", "nb"], how="anti")
+    asked = compare_pairs(prepared, matcher, inner).with_columns(pl.lit(0, dtype=pl.Int64).alias("rules"))
+    pairs = pl.concat([pairs, _weighed(prepared, matcher, training, asked, decided)]).sort("na", "nb")
     return cluster(pairs, prepared["record_id"], matcher, training.fitted.prior), training
 
 
 def _weighed(
-    connection: duckdb.DuckDBPyConnection, matcher: Matcher, training: Trained, decided: pl.DataFrame
+    prepared: pl.DataFrame, matcher: Matcher, training: Trained, shard: pl.DataFrame, decided: pl.DataFrame
 ) -> pl.DataFrame:
-    pairs = weigh(connection, matcher, training.fitted)
+    pairs = weigh(prepared, matcher, training.fitted, training.frequencies, shard)
+    pairs = evidence(prepared, matcher, training.fitted, training.frequencies, pairs)
     pairs = pairs.join(decided, on=["record_a", "record_b"], how="left", maintain_order="left")
     return band(pairs.with_columns(pl.lit(None, dtype=pl.Boolean).alias("merged")), matcher)
 
@@ -118,27 +135,15 @@ def _with_studies(pairs: pl.DataFrame, prepared: pl.DataFrame) -> pl.DataFrame:
 
 def _keep(run: StageRun, matcher: Matcher, training: Trained, digest: str, count: int) -> None:
     """Keep the fitted weights with their provenance beside the catalog's tables."""
-    fitted = training.fitted
-    weights = fitted.weights(matcher)
     kept: dict[str, Any] = {
         "run": run.number,
         "model": run.project.settings.matcher,
         "model_sha256": digest,
         "records": count,
-        "pairs": training.candidates,
+        "pairs": training.compared.total,
         "random_pairs": training.sampled,
-        "pairs_by_rule": training.pairs_by_rule,
-        "prior": fitted.prior,
-        "rounds": fitted.rounds,
-        "comparisons": {
-            comparison.name: [
-                {"level": level.name, "m": float(m), "u": float(u), "weight": float(weight)}
-                for level, m, u, weight in zip(
-                    comparison.levels, fitted.m[n][1:], fitted.u[n][1:], weights[n][1:], strict=True
-                )
-            ]
-            for n, comparison in enumerate(matcher.comparisons)
-        },
+        "pairs_by_rule": training.compared.by_rule,
+        **training.fitted.as_json(matcher),
     }
     target = run.project.catalog_dir / "match" / "fitted.json"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,13 +154,16 @@ def _keep(run: StageRun, matcher: Matcher, training: Trained, digest: str, count
 
 def _tell(run: StageRun, clustered: Clustered, training: Trained) -> None:
     bands = dict(clustered.pairs.group_by("band").len().rows())
-    run.count("compared", training.candidates)
+    run.count("compared", training.compared.total)
     for name in ("link", "review", "reject"):
         run.count(name, bands.get(name, 0))
-    for rule, count in training.pairs_by_rule.items():
+    for rule, count in training.compared.by_rule.items():
         run.count(f"pairs by {rule}", count)
-    for rule, (count, held) in training.oversized.items():
-        run.left.append(f"blocking rule {rule}: {count} block(s) of {held} records in all are too large and were split")
+    for large in training.compared.oversized:
+        run.left.append(
+            f"blocking rule {large.rule}: {large.blocks} block(s) of {large.records} records in all are too large and "
+            f"were split"
+        )
     if clustered.incoherent:
         run.left.append(f"clusters that don't hold together and wait for a person whole: {clustered.incoherent}")
     if waiting := bands.get("review", 0):
