@@ -20,6 +20,7 @@ from fonds.assess.suites import SCHEMAS as GATES
 from fonds.assess.thresholds import SCHEMAS as THRESHOLDS
 from fonds.catalog.describe import page
 from fonds.crawl.definition import SCHEMAS as PRECEDENCE
+from fonds.feeds.definition import FeedMapping
 from fonds.match.definition import Matcher
 from fonds.normalize.definition import load_all, read_pack
 from fonds.normalize.document import ACTIONS, action_pages, action_table, rule_table, with_table
@@ -36,6 +37,7 @@ MODELS: dict[str, type[BaseModel]] = {
     **PRECEDENCE,
     **THRESHOLDS,
     "export": Mapping,
+    "feed": FeedMapping,
     "fonds": Settings,
     "matcher": Matcher,
     "report": Report,

@@ -9,11 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fonds.samples import database
+from fonds.samples import database, feeds
 from fonds.samples.inject import Block, inject
 from fonds.samples.makers import MAKERS
 from fonds.samples.objects import Planned, encode
-from fonds.samples.people import BLOCK
+from fonds.samples.people import BLOCK, block_persons
 from fonds.samples.recipe import load_recipe
 from fonds.samples.seen import Seen, see, stored
 from fonds.samples.sources import SOURCES
@@ -21,8 +21,12 @@ from fonds.samples.studies import block_exams
 from fonds.samples.template import Template, repeatable, template_key
 from fonds.samples.truth import COLUMNS, Truth, block_truth
 
-TABLES = {**COLUMNS, "drift": database.DRIFT, "exported": database.COLUMNS}
-"""Columns of the CSV files: the truth's, and the database export of the radiology."""
+TABLES = {
+    **COLUMNS,
+    **{"drift": database.DRIFT, "exported": database.COLUMNS},
+    **{"registered": feeds.REGISTERED, "index": feeds.COLUMNS, "merged": feeds.MERGES},
+}
+"""Columns of the CSV files: the truth's, the database export of the radiology, and the patient index."""
 Templates = dict[tuple[str, str, tuple[int, ...]], Template | None]
 
 
@@ -46,7 +50,7 @@ def generate(
     The same arguments give the same bytes, whatever `workers` is. What lay in the folder before is removed. Returns
     the number of files and of truth rows by table.
     """
-    for name in (*SOURCES, database.INDEX, "truth"):
+    for name in (*SOURCES, database.INDEX, feeds.FOLDER, "truth"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
     jobs = [
@@ -55,7 +59,9 @@ def generate(
     ]
     counts = {"files": 0, **dict.fromkeys(TABLES, 0)}
     paths = {name: folder / "truth" / f"{name}.csv" for name in TABLES} | {
-        "exported": folder / database.INDEX / "STUDY.csv"
+        "exported": folder / database.INDEX / "STUDY.csv",
+        "index": folder / feeds.SETTINGS["path"],
+        "merged": folder / feeds.SETTINGS["merges"],
     }
     files = {name: path.open("w", encoding="utf-8", newline="") for name, path in paths.items()}
     try:
@@ -105,6 +111,8 @@ def write_block(job: BlockJob) -> tuple[int, Truth]:
     truth = block_truth(found, missing, block.labels, recipe)
     readable = [seen for seen in found if seen.readable]
     truth["exported"], truth["drift"] = database.export(block, readable, faults=job.faults and job.size == BLOCK)
+    people = block_persons(job.seed, job.block, job.size)
+    truth["index"], truth["merged"], truth["registered"] = feeds.index(job.seed, people)
     return len(found) + len(block.extras), truth
 
 
