@@ -199,7 +199,7 @@ def test_shards_are_read_on_a_dask_cluster(tmp_path: Path) -> None:
 
 
 def test_a_missing_cluster_or_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fonds.crawl.pool.PATIENCE", 1)
+    monkeypatch.setattr("fonds.operations.pool.PATIENCE", 1)
     fill(tmp_path / "archive", 1)
     of = project(tmp_path / "p", tmp_path / "archive", "runner: dask://127.0.0.1:9\n")
     with pytest.raises(Transient, match=r"127\.0\.0\.1:9"):

@@ -14,9 +14,10 @@ from fonds.archives.base import Source
 from fonds.catalog.schema import attributes
 from fonds.crawl.delta import Difference
 from fonds.crawl.listing import write_listing
-from fonds.crawl.pool import processors, run_shards
+from fonds.crawl.pool import run_shards
 from fonds.crawl.shard import KINDS, ShardJob
 from fonds.dicom.headers import READER_VERSION
+from fonds.operations.pool import processors
 from fonds.operations.runs import StageRun
 from fonds.project.definitions import content_hash
 from fonds.project.settings import ObjectsKind

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import polars as pl
 
+from fonds.errors import Transient
 from fonds.match.definition import Matcher
+from fonds.match.elsewhere import Job, Made, connection, lay_out, make, work
 from fonds.match.keys import Oversized, blocking
 from fonds.match.levels import Comparer
 from fonds.match.patterns import unpack
-from fonds.match.shards import Maker, frame
-from fonds.match.vocabulary import Flags, Ints, Vocabulary
+from fonds.match.shards import SHARD, Maker, Shard, frame
+from fonds.match.vocabulary import Ints, Vocabulary
+from fonds.operations.pool import ADDRESS, on_dask, processors
 
 IN_MEMORY = 24_000_000  # pairs; more of them go to files
+_FIRST_DRAW, _ENOUGH = 25_000, 100
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Compared:
     """pairs each blocking rule finds; a pair may be found by several"""
     oversized: tuple[Oversized, ...]
     found_by: pl.DataFrame
-    """rules (bit k: blocking rule k finds it), pairs: how many pairs just this set of rules finds"""
+    """rules (Int64, bit k: blocking rule k finds it), pairs: how many pairs just this set of rules finds"""
     _patterns: pl.DataFrame
     _shards: list[pl.DataFrame | Path]
     _folder: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
@@ -62,82 +64,67 @@ def compare(
     runner: str = "processes",
     scratch: Path | None = None,
 ) -> Compared:
-    """Compare all pairs of prepared records that some blocking rule finds.
+    """Compare all pairs of prepared records that some blocking rule finds; the result depends on nothing else.
 
     `fresh` (Boolean by n): only pairs with at least one fresh record; blocks are as large as all records make them.
-    `scratch`: where files go when pairs are too many for memory; a folder of the system's when None.
+    `runner`: threads of this machine, which NumPy and DuckDB keep busy, or `dask://…`. `scratch`: where files go when
+    pairs are too many for memory, and always with Dask, whose workers must see it under this path; a folder of the
+    system's when None. Raises Transient when a cluster doesn't answer or its workers die; no files are left then.
     """
-    maker = _maker(prepared, matcher, None if fresh is None else fresh.to_numpy())
-    shards = list(maker.shards())
-    with _connection() as connection, ThreadPoolExecutor(max(len(os.sched_getaffinity(0)), 1)) as pool:
-        local = threading.local()
-
-        def work(shard):  # type: ignore[no-untyped-def]
-            if not hasattr(local, "cursor"):
-                local.cursor = connection.cursor()
-            return maker.make(shard, local.cursor)
-
-        made = [pairs for pairs in pool.map(work, shards) if pairs.height]
-    return _compared(maker, matcher, made)
-
-
-def _compared(maker: Maker, matcher: Matcher, made: list[pl.DataFrame]) -> Compared:
-    counted = [shard.group_by("pattern").len("pairs") for shard in made]
-    ruled = [shard.group_by("rules").len("pairs") for shard in made]
-    patterns = _summed(counted, "pattern")
-    found_by = _summed(ruled, "rules")
+    maker = _maker(prepared, matcher).only(None if fresh is None else fresh.to_numpy())
+    shards = list(maker.shards(SHARD))
+    elsewhere = runner.startswith(ADDRESS)
+    folder = None
+    if elsewhere or sum(shard.pairs for shard in shards) > IN_MEMORY:
+        folder = tempfile.TemporaryDirectory(prefix="pairs-", dir=scratch)
+    try:
+        made = list(_elsewhere(maker, shards, runner, folder) if folder and elsewhere else _here(maker, shards, folder))
+    except BaseException:
+        if folder:
+            folder.cleanup()
+        raise
+    made.sort(key=lambda shard: shard.number)
+    patterns = _summed([shard.patterns for shard in made], "pattern")
+    found_by = _summed([shard.found_by for shard in made], "rules")
     by_rule = {
         rule.name: int(found_by.filter(pl.col("rules") & (1 << number) != 0)["pairs"].sum())
         for number, rule in enumerate(matcher.blocking)
     }
-    total = sum(shard.height for shard in made)
-    return Compared(total, by_rule, maker.blocking.oversized, found_by, patterns, list(made))
-
-
-def _summed(parts: list[pl.DataFrame], column: str) -> pl.DataFrame:
-    empty = pl.DataFrame(schema={column: pl.Int64, "pairs": pl.Int64})
-    together = pl.concat([empty, *(part.cast(pl.Int64) for part in parts)])
-    return together.group_by(column).agg(pl.col("pairs").sum()).sort(column)
+    total = int(found_by["pairs"].sum())
+    pairs = [shard.pairs for shard in made if shard.patterns.height]
+    return Compared(total, by_rule, maker.blocking.oversized, found_by, patterns, pairs, folder)
 
 
 def compare_pairs(prepared: pl.DataFrame, matcher: Matcher, pairs: pl.DataFrame) -> pl.DataFrame:
     """These pairs (a, b: record numbers, a < b) as rows of a shard; `rules` is 0 where no rule finds a pair."""
-    maker = _maker(prepared, matcher, None)
+    maker = _maker(prepared, matcher)
     a, b = (pairs[name].cast(pl.Int32).to_numpy() for name in ("a", "b"))
-    with _connection() as connection:
-        return frame(a, b, maker.rules(maker.found(a, b)), maker.comparer.patterns(a, b, connection))
+    return frame(a, b, maker.rules(maker.found(a, b)), maker.comparer.patterns(a, b, connection()))
 
 
 def draw(prepared: pl.DataFrame, matcher: Matcher) -> tuple[pl.DataFrame, int]:
     """Patterns (pattern, pairs) of pairs drawn at random, and how many were drawn: all pairs when there are few, else a
     seeded sample that grows while a level of full agreement is hardly seen."""
-    comparer = Comparer(Vocabulary(prepared), matcher)
+    comparer = _maker(prepared, matcher).comparer
     records = prepared.height
-    total = records * (records - 1) // 2
-    most = matcher.training.largest_sample
+    total, most = records * (records - 1) // 2, matcher.training.largest_sample
     size = min(_FIRST_DRAW, most)
-    with _connection() as connection:
-        if total <= size:
-            a, b = (side.astype(np.int32) for side in np.triu_indices(records, 1))
-            return _counted(comparer, a, b, connection), total
-        rng = np.random.default_rng(matcher.training.seed)
-        drawn, found = 0, pl.DataFrame(schema={"pattern": pl.Int64, "pairs": pl.Int64})
-        while drawn < most and (not drawn or _rarest(matcher, found) < _ENOUGH):
-            x, y = rng.integers(0, records, (2, size), dtype=np.int32)
-            x, y = x[x != y], y[x != y]
-            more = _counted(comparer, np.minimum(x, y), np.maximum(x, y), connection)
-            found = _summed([found, more], "pattern")
-            drawn += len(x)
-            size = min(3 * drawn, most - drawn)
-    return found, drawn
+    if total <= size:
+        a, b = (side.astype(np.int32) for side in np.triu_indices(records, 1))
+        return _counted(comparer, a, b), total
+    rng = np.random.default_rng(matcher.training.seed)
+    drawn, found = 0, _summed([], "pattern")
+    while drawn < most and (not drawn or _rarest(matcher, found) < _ENOUGH):
+        x, y = rng.integers(0, records, (2, size), dtype=np.int32)
+        x, y = x[x != y], y[x != y]
+        found = _summed([found, _counted(comparer, np.minimum(x, y), np.maximum(x, y))], "pattern")
+        drawn += size
+        size = min(3 * drawn, most - drawn)
+    return found, int(found["pairs"].sum())
 
 
-_FIRST_DRAW, _ENOUGH = 25_000, 100
-
-
-def _counted(comparer: Comparer, a: Ints, b: Ints, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    pattern, pairs = np.unique(comparer.patterns(a, b, connection), return_counts=True)
-    return pl.DataFrame({"pattern": pattern, "pairs": pairs}, schema={"pattern": pl.Int64, "pairs": pl.Int64})
+def _counted(comparer: Comparer, a: Ints, b: Ints) -> pl.DataFrame:
+    return pl.DataFrame({"pattern": comparer.patterns(a, b, connection())}).group_by("pattern").len("pairs")
 
 
 def _rarest(matcher: Matcher, found: pl.DataFrame) -> int:
@@ -148,11 +135,42 @@ def _rarest(matcher: Matcher, found: pl.DataFrame) -> int:
     return min((int(levels.filter(pl.col(f"l{n}") == 1)["pairs"].sum()) for n in asked), default=_ENOUGH)
 
 
-def _maker(prepared: pl.DataFrame, matcher: Matcher, fresh: Flags | None) -> Maker:
+def _summed(parts: list[pl.DataFrame], column: str) -> pl.DataFrame:
+    empty = pl.DataFrame(schema={column: pl.Int64, "pairs": pl.Int64})
+    together = pl.concat([empty, *(part.cast(pl.Int64) for part in parts)])
+    return together.group_by(column).agg(pl.col("pairs").sum()).sort(column)
+
+
+def _here(maker: Maker, shards: list[Shard], folder: tempfile.TemporaryDirectory[str] | None) -> Iterator[Made]:
+    where = Path(folder.name) if folder else None
+    if len(shards) <= 1:
+        yield from (make(maker, number, shard, where) for number, shard in enumerate(shards))
+        return
+    with ThreadPoolExecutor(processors()) as pool:
+        try:
+            yield from pool.map(lambda number: make(maker, number, shards[number], where), range(len(shards)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _elsewhere(
+    maker: Maker, shards: list[Shard], runner: str, folder: tempfile.TemporaryDirectory[str]
+) -> Iterator[Made]:
+    where = Path(folder.name)
+    lay_out(maker, where)
+    died = Transient("a worker died while comparing records (out of memory?); run `fonds match` again")
+    yield from on_dask(runner, work, [Job(where, number, shard) for number, shard in enumerate(shards)], died)
+
+
+_last: list[tuple[weakref.ref[pl.DataFrame], Matcher, Maker]] = []
+
+
+def _maker(prepared: pl.DataFrame, matcher: Matcher) -> Maker:
+    """Codes and blocks of these records: of the last ones they are kept as long as the records are, since a run asks
+    for pairs of them several times."""
+    if _last and _last[0][0]() is prepared and _last[0][1] is matcher:
+        return _last[0][2]
     vocabulary = Vocabulary(prepared)
-    return Maker(blocking(vocabulary, matcher), Comparer(vocabulary, matcher), fresh)
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    # shards are compared side by side already: one thread for each
-    return duckdb.connect(":memory:", config={"threads": "1"})
+    maker = Maker(blocking(vocabulary, matcher), Comparer(vocabulary, matcher))
+    _last[:] = [(weakref.ref(prepared, lambda _: _last.clear()), matcher, maker)]
+    return maker

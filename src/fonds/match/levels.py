@@ -59,6 +59,13 @@ class Comparer:
     def __init__(self, vocabulary: Vocabulary, matcher: Matcher) -> None:
         self.matcher = matcher
         self.vocabulary = vocabulary
+        # all that will be asked for, now: shards are compared side by side, and elsewhere
+        for comparison in matcher.comparisons:
+            vocabulary.codes(comparison.column)
+            if comparison.within:
+                vocabulary.codes(comparison.within)
+            if comparison.column == "patient_id":
+                vocabulary.lists("ids")
         self._words = vocabulary.words("family")
         self._native = vocabulary.codes("native")
         self._has_native = bool((self._native >= 0).any())

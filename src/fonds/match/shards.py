@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import duckdb
@@ -20,20 +21,22 @@ SCHEMA = {"a": pl.Int32, "b": pl.Int32, "rules": pl.Int64, "pattern": pl.Int64}
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Members [first, last) of a finder's blocks, or pairs of a listed rule, whose pairs are made together."""
+    """Members [first, last) of a finder's blocks, or pairs of a listed rule, whose pairs are made together; and how
+    many these are before those that an earlier finder has are left out."""
 
     finder: int
     first: int
     last: int
+    pairs: int
 
 
 class Maker:
     """Makes the pairs of shards; everything it holds is read only, so that threads and processes may share it."""
 
-    def __init__(self, blocking: Blocking, comparer: Comparer, fresh: Flags | None) -> None:
+    def __init__(self, blocking: Blocking, comparer: Comparer) -> None:
         self.blocking = blocking
         self.comparer = comparer
-        self.fresh = fresh
+        self.fresh: Flags | None = None
         finders = blocking.finders
         codes = [finder.component if isinstance(finder, Listed) else finder.left for finder in finders]
         self._second = {}
@@ -44,7 +47,13 @@ class Maker:
         # side by side: all codes of a record lie in one or two cache lines
         self._codes = np.column_stack(codes)
 
-    def shards(self, size: int = SHARD) -> Iterator[Shard]:
+    def only(self, fresh: Flags | None) -> Maker:
+        """One that makes only pairs with at least one fresh record."""
+        other = copy(self)
+        other.fresh = fresh
+        return other
+
+    def shards(self, size: int) -> Iterator[Shard]:
         """Ranges of about so many pairs each, that together make every pair."""
         for number, finder in enumerate(self.blocking.finders):
             if isinstance(finder, Listed):
@@ -56,7 +65,7 @@ class Maker:
             cuts = np.searchsorted(made, np.arange(size, total, size)) + 1
             edges = distinct(np.concatenate([[0], cuts, [len(made)]]))
             for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-                yield Shard(number, first, last)
+                yield Shard(number, first, last, int(made[last - 1] - (made[first - 1] if first else 0)))
 
     def make(self, shard: Shard, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         """The shard's pairs (a, b, rules, pattern) that no earlier finder has."""

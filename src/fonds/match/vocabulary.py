@@ -106,6 +106,10 @@ class Vocabulary:
         self._lists: dict[str, Lists] = {}
         self._words: dict[str, Words] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the records: who compares elsewhere needs their codes only."""
+        return {**self.__dict__, "_prepared": None}
+
     def codes(self, column: str) -> Ints:
         """The code of each record's value, MISSING where there is none."""
         if column not in self._codes:
