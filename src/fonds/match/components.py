@@ -12,7 +12,7 @@ CJK = r"[\x{3040}-\x{30FF}\x{3400}-\x{9FFF}\x{AC00}-\x{D7AF}\x{F900}-\x{FAFF}]"
 _EMPTY = pl.lit("")
 
 
-def components(values: pl.Series, table: Names) -> pl.DataFrame:
+def components(values: pl.Series, folder: names.Folder) -> pl.DataFrame:
     """One row a distinct PN value of `values` (column PatientName), NULL as ''.
 
     Columns: shown_family and shown_given as written (given and middle names joined by `^`); family_text and given_text
@@ -31,7 +31,7 @@ def components(values: pl.Series, table: Names) -> pl.DataFrame:
     split = split.with_columns(main.alias("main"), pl.when(written != "").then(written).alias("native"))
     caret = pl.col("main").str.contains("^", literal=True)
     comma = pl.col("main").str.contains(",", literal=True)
-    split = split.with_columns(_ordered(table).alias("main"), (~caret & ~comma).alias("unordered"))
+    split = split.with_columns(_ordered(folder.table).alias("main"), (~caret & ~comma).alias("unordered"))
     parts = pl.col("main").str.split("^")
     split = split.with_columns(
         parts.list.get(0, null_on_oob=True).fill_null("").str.strip_chars().alias("shown_family"),
@@ -40,7 +40,7 @@ def components(values: pl.Series, table: Names) -> pl.DataFrame:
     split = split.with_columns(
         names.capitals(split["shown_family"]).alias("F"), names.capitals(split["shown_given"]).alias("G")
     )
-    return _named(_born(split, table), table).select(
+    return _named(_born(split, folder), folder.table).select(
         "PatientName", "shown_family", "shown_given", "family_text", "given_text", "native", "unordered", "twin",
         "family_why", "given_why", "name_why", "doubtful", "newborn",
     )  # fmt: skip
@@ -70,15 +70,16 @@ def _ordered(table: Names) -> pl.Expr:
     )
 
 
-def _born(split: pl.DataFrame, table: Names) -> pl.DataFrame:
+def _born(split: pl.DataFrame, folder: names.Folder) -> pl.DataFrame:
     """Names of newborns: what is no word for a baby is the family name; a given name it isn't."""
-    kinds = table.not_names
+    kinds = folder.table.not_names
     doubtful = _kind(pl.col("F"), kinds.doubtful, whole=True)
     split = split.with_columns(doubtful.alias("doubtful"))
     # Baby and Test are names, too: who has a given name that is one is taken at the word
-    forms = names.Folder(table).forms
     few = split.filter(pl.col("doubtful").is_not_null())["G"]
-    known = [text for text in few.to_list() if names.key("".join(names.words(text.partition("^")[0])[:1])) in forms]
+    known = [
+        text for text in few.to_list() if names.key("".join(names.words(text.partition("^")[0])[:1])) in folder.forms
+    ]
     split = split.with_columns(pl.col("doubtful").is_not_null().and_(pl.col("G").is_in(known)).alias("spoken"))
     joint = pl.when(pl.col("unordered")).then(pl.lit(" ")).otherwise(pl.lit("^"))
     split = split.with_columns((pl.col("F") + joint + pl.col("G")).str.strip_chars(" ^").alias("whole"))
@@ -115,10 +116,10 @@ def _named(split: pl.DataFrame, table: Names) -> pl.DataFrame:
         pl.when("spoken").then("doubtful").alias("doubtful"),
     )  # fmt: skip
     nobody = pl.col("name_why").is_not_null()
-    family = pl.when("newborn").then("left").otherwise("shown_family")
+    family = pl.when("newborn").then("left").otherwise("F")
     split = split.with_columns(
         pl.when(nobody | pl.col("family_why").is_not_null()).then(_EMPTY).otherwise(family).alias("family_text"),
-        pl.when(nobody | pl.col("given_why").is_not_null()).then(_EMPTY).otherwise("shown_given").alias("given_text"),
+        pl.when(nobody | pl.col("given_why").is_not_null()).then(_EMPTY).otherwise("G").alias("given_text"),
         pl.when(~nobody).then(pl.col("native")).alias("native"),
     )
     empty = (pl.col("family_text") == "") & (pl.col("given_text") == "") & pl.col("native").is_null()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
-from itertools import groupby
 from typing import Any
 
 import polars as pl
@@ -24,6 +22,10 @@ _SPELLINGS = (
     *(("SCHTSCH", "S"), ("SHCH", "S"), ("TSCH", "CH"), ("SCH", "S"), ("SH", "S"), ("ZH", "S"), ("KH", "K")),
     *(("CH", "K"), ("CK", "K"), ("TS", "S"), ("TZ", "S"), ("KS", "X"), ("PH", "F"), ("OU", "U"), ("EE", "I")),
 )
+_GREEK = re.compile("[\u0370-\u03ff]")
+_MARKS = re.compile("[\u0300-\u036f]+")
+_WORD = re.compile("[A-Z]+")
+_AGAIN = re.compile(r"(.)\1+")
 _LETTERS = str.maketrans("WYJQCZ", "VIIKKS")
 _SOUNDS = str.maketrans(
     {
@@ -61,18 +63,19 @@ def plain(text: str) -> str:
     if text.isascii():
         return text.upper()
     lower = unicodedata.normalize("NFC", text).lower()
-    bare = "".join(c for c in unicodedata.normalize("NFD", lower) if not unicodedata.combining(c))
-    if any("\u0370" <= c <= "\u03ff" for c in bare):
+    if _GREEK.search(lower):
+        lower = _MARKS.sub("", unicodedata.normalize("NFD", lower))
         for pair, latin in _DIGRAPHS:
-            bare = bare.replace(pair, latin)
-        lower = bare
-    written: str = anyascii(lower.translate(_SPELLED))
+            lower = lower.replace(pair, latin)
+    # accents are taken off at once; only what is no Latin letter then has to be looked up, letter by letter
+    bare = _MARKS.sub("", unicodedata.normalize("NFD", lower.translate(_SPELLED)))
+    written: str = bare if bare.isascii() else anyascii(bare)
     return written.upper()
 
 
 def words(text: str) -> list[str]:
     """Upper-case ASCII words of a name component; apostrophes join, other marks separate."""
-    return re.findall(r"[A-Z]+", re.sub(r"['’`´]", "", plain(text)))
+    return _WORD.findall(plain(text).replace("'", "").replace("`", ""))
 
 
 def capitals(column: pl.Series) -> pl.Series:
@@ -96,14 +99,13 @@ def spelled(word: str) -> str:
     for written, plain in _SPELLINGS:
         word = word.replace(written, plain)
     word = word.translate(_LETTERS)
-    return "".join(letter for letter, _ in groupby(word[:1] + word[1:].replace("H", "")))
+    return _AGAIN.sub(r"\1", word[:1] + word[1:].replace("H", ""))
 
 
-def code(word: str) -> str:
-    """How a key word sounds, roughly: its first vowel and up to four consonant classes, whatever the spelling."""
-    plain = spelled(word)
-    sounds = "".join(kind for kind, _ in groupby(plain.translate(_SOUNDS)))
-    first = {"E": "I", "O": "U"}.get(plain[:1], plain[:1])
+def code(spelling: str) -> str:
+    """How a word in one spelling sounds, roughly: its first vowel and up to four consonant classes."""
+    sounds = _AGAIN.sub(r"\1", spelling.translate(_SOUNDS))
+    first = {"E": "I", "O": "U"}.get(spelling[:1], spelling[:1])
     return (first if first in ("A", "I", "U", "H") else "") + sounds[:4]
 
 
@@ -111,9 +113,10 @@ class Folder:
     """Folds family and given components by a names table; results depend on nothing but the text."""
 
     def __init__(self, names: Names) -> None:
+        self.table = names
         self.titles = frozenset(names.titles)
         self.particles = frozenset(names.particles)
-        self.born = re.compile(rf"\b(?:{'|'.join(names.born)})\b\.?", re.IGNORECASE)
+        self.born = re.compile(rf"\b(?:{'|'.join(names.born)})\b\.?")
         groups: dict[str, set[str]] = {}
         for number, forms in enumerate(names.given):
             for form in forms.split():
@@ -122,53 +125,50 @@ class Folder:
 
     def family(self, text: str) -> dict[str, Any]:
         """A family component: key, the words it shares with a double-barrelled or maiden form, sound."""
-        now, _, maiden = self.born.sub("\0", _unaccented(text)).partition("\0")
+        # née is found whether the accent was typed or not
+        now, _, maiden = self.born.sub("\0", plain(text)).partition("\0")
         found = self._words(now)
-        parts = {key(word) for word in found if word not in self.particles and len(word) > 2}
-        parts |= {key(word) for word in self._words(maiden) if word not in self.particles and len(word) > 2}
-        whole = key("".join(found))
         main = [word for word in found if word not in self.particles]
-        sound = code(key(main[0])) if main else code(whole)
+        parts = {key(word) for word in main if len(word) > 2}
+        if maiden:
+            parts |= {key(word) for word in self._words(maiden) if word not in self.particles and len(word) > 2}
+        whole = key("".join(found))
+        spelling = spelled(whole)
+        sound = code(spelling if len(found) < 2 or not main else spelled(key(main[0])))
         return {
             "family": whole or None,
             "family_parts": sorted(parts),
             "family_forms": self.forms.get(whole, []),
             "family_code": sound or None,
-            "family_spelling": spelled(whole) or None,
+            "family_spelling": spelling or None,
         }
 
     def given(self, text: str) -> dict[str, Any]:
         """Given and middle components joined by `^`: first name's key, all names, forms, sound, the names after it."""
-        first, _, rest = text.partition("^")
-        if not self._words(first):
-            first, rest = rest, ""
+        first, _, rest = plain(text).partition("^")
         found = self._words(first)
+        if not found:
+            first, rest = rest, ""
+            found = self._words(first)
         # Jan-Erik is one name and not Jan; Ji-woo and Ji-won have nothing in common but a syllable
         hyphened = next((words for part in first.split() if (words := self._words(part))), [])
-        tokens = [key(word) for word in found + self._words(rest)]
-        lead = key("".join(hyphened)) or None
-        forms = self.forms.get(lead or "", [])
-        sound = code(lead) if lead else None
+        tokens = [key(word) for word in found + self._words(rest)] if rest else [key(word) for word in found]
+        lead = key("".join(hyphened))
+        forms = self.forms.get(lead, [])
+        spelling = spelled(lead)
         return {
             "given": key("".join(found)) or None,
-            "given_first": lead,
+            "given_first": lead or None,
             "given_tokens": tokens,
             "given_forms": forms,
-            "given_code": sound or None,
-            "given_spelling": spelled(lead) if lead else None,
+            "given_code": code(spelling) or None,
+            "given_spelling": spelling or None,
             "given_known": bool(forms),
             "middle": "".join(tokens[len(hyphened) :]) or None,
         }
 
     def _words(self, text: str) -> list[str]:
-        found = words(text)
-        return [word for word in found if word not in self.titles]
-
-
-@lru_cache(maxsize=4096)
-def _unaccented(text: str) -> str:
-    # née must be found whether the accent was typed or not
-    return text.replace("é", "e").replace("É", "E") if "n\u00e9e" in text.lower() else text
+        return [word for word in words(text) if word not in self.titles]
 
 
 def folded(
@@ -178,5 +178,13 @@ def folded(
     distinct components are far fewer than records."""
     distinct = values.drop_nulls().unique().sort()
     rows = [fold(value) for value in distinct.to_list()]
-    made = {name: pl.Series(name, [row[name] for row in rows], dtype=kind) for name, kind in schema.items()}
-    return pl.DataFrame({column: distinct, **made})
+    return pl.DataFrame({column: distinct, **{name: _made(rows, name, kind) for name, kind in schema.items()}})
+
+
+def _made(rows: list[dict[str, Any]], name: str, kind: pl.DataType) -> pl.Series:
+    if kind != pl.List(pl.String):
+        return pl.Series(name, [row[name] for row in rows], dtype=kind)
+    # words have no blanks: a text that is split makes a column of lists ten times as fast as lists do
+    joint = pl.Series(name, [" ".join(row[name]) for row in rows], dtype=pl.String)
+    split = pl.when(joint == "").then(pl.lit([], pl.List(pl.String))).otherwise(joint.str.split(" "))
+    return pl.select(split.alias(name)).to_series()

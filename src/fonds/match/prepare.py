@@ -34,9 +34,10 @@ def prepare(found: pl.DataFrame, matcher: Matcher, names: Names) -> pl.DataFrame
     and why; `missing_summary` counts it.
     """
     found = _complete(found).sort("record_id")
-    named = _folded(found, names)
+    folder = Folder(names)
+    named = _folded(found, folder)
     born = births(found, matcher.missing)
-    said = found.drop("PatientName", *COLUMNS).hstack(named).hstack(born).hstack(addresses(found, names))
+    said = found.drop("PatientName", *COLUMNS).hstack(named).hstack(born).hstack(addresses(found, folder))
     # a family name that may be a placeholder counts only with a real birth date
     nobody = pl.col("doubtful").is_not_null() & pl.col("birth_date").is_null()
     said = said.with_columns(
@@ -80,10 +81,9 @@ def _complete(found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _folded(found: pl.DataFrame, table: Names) -> pl.DataFrame:
+def _folded(found: pl.DataFrame, folder: Folder) -> pl.DataFrame:
     """The name columns of records, in their order: distinct values are taken apart and folded once."""
-    split = components(found["PatientName"], table)
-    folder = Folder(table)
+    split = components(found["PatientName"], folder)
     families = folded(split["family_text"], folder.family, "family_text", FAMILY)
     givens = folded(split["given_text"], folder.given, "given_text", GIVEN)
     maiden = folded(found["PatientBirthName"], folder.family, "PatientBirthName", FAMILY)
