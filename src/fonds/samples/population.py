@@ -116,13 +116,13 @@ def _overlaid(
     profile: Profile,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Owners of the identifiers, where somebody else was picked from the list: half of them from the own family."""
-    # nobody is picked from a list of names who has none yet
+    # who has no name yet is neither looked up in a list of names nor picked from it
     named = ~Draws(draws.seed, "record", draws.places).happens("placeholder", profile.placeholder)
     overlay = named & draws.happens("overlay", profile.overlay)
     near, shift = draws.happens("near", 0.5), draws.share("shift")
     changed = owner.copy()
     for number in range(int(issuer.max(initial=-1)) + 1):
-        here = np.flatnonzero(issuer == number)
+        here = np.flatnonzero((issuer == number) & named)
         wrong = np.flatnonzero(overlay[here])
         far = (shift[here[wrong]] * len(here)).astype(np.int64)
         step = np.where(near[here[wrong]], 1 + (shift[here[wrong]] * 3).astype(np.int64), far)
