@@ -15,7 +15,7 @@ WITH asked AS (
     SELECT concat(record_a, ' and ', record_b) AS pair, far, if(step.comparison = 'prior', 0, number) AS place, step.weight AS weight,
         concat_ws(': ', replace(step.comparison, '_', ' '), CASE WHEN step.comparison <> 'prior' THEN step.label END) AS step,
         sum(step.weight) OVER (PARTITION BY record_a, record_b ORDER BY place) AS reached
-    FROM steps WHERE step.weight IS NOT NULL
+    FROM steps WHERE step.weight IS NOT NULL AND NOT (step.label = 'missing' AND step.weight = 0)
 )
 SELECT pair, step, weight, begins, ends, side FROM (
     SELECT *, reached - weight AS begins, reached AS ends, CASE WHEN weight < 0 THEN 'against' ELSE 'for' END AS side

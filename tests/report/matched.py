@@ -58,7 +58,7 @@ def with_feed(project: Project) -> Project:
     rows = pairs()
     for row in rows:
         if {row["record_a"], row["record_b"]} == set(LINK):
-            row |= {"band": "review", "note": NOTE, "weight": 3.1, "pattern": 7, "teaches": 0.5}
+            row |= {"band": "review", "note": NOTE, "weight": 3.1, "pattern": 7, "teaches": 40.0}
         elif row["band"] == "reject":
             row["evidence"] = None
     script = evidence(("family members", EVIL, EVIL, EVIL, -2.0), ("prior", "two records at random", "", "", -8.0))

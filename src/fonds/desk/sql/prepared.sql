@@ -24,17 +24,19 @@ CREATE MACRO doubt(note, probability) AS CASE WHEN note IS NOT NULL OR probabili
 -- Pairs for people, and what an answer is worth in bits: the doubt it ends, for each study that waits, and what it
 -- teaches about the pairs that look like it. The second answer about one pattern teaches half as much, the third a third.
 CREATE TABLE queued AS
-SELECT p.record_a, p.record_b, p.weight, p.probability, p.band, p.studies, p.note, p.teaches,
-    m.record_a IS NOT NULL AS sampled, a.source AS source_a, b.source AS source_b,
-    CASE WHEN p.pattern IS NOT NULL THEN count(*) FILTER (p.band = 'review') OVER (PARTITION BY p.pattern) END AS alike,
-    round(coalesce(p.studies, 1) * doubt(p.note, p.probability) + coalesce(p.teaches, 0)
-        / row_number() OVER (PARTITION BY p.pattern ORDER BY p.studies DESC, p.record_a, p.record_b), 6) AS worth
-FROM known_pairs p LEFT JOIN match_sample m USING (record_a, record_b)
-    JOIN records a ON a.record_id = p.record_a JOIN records b ON b.record_id = p.record_b
-WHERE p.band = 'review' OR m.record_a IS NOT NULL;
+SELECT *, round(coalesce(studies, 1) * doubt(note, probability) + taught, 6) AS worth FROM (
+    SELECT p.record_a, p.record_b, p.weight, p.probability, p.band, p.studies, p.note,
+        m.record_a IS NOT NULL AS sampled, a.source AS source_a, b.source AS source_b,
+        CASE WHEN p.pattern IS NOT NULL THEN count(*) FILTER (p.band = 'review') OVER (PARTITION BY p.pattern) END AS alike,
+        coalesce(p.teaches, 0) / row_number() OVER (
+            PARTITION BY p.pattern ORDER BY p.studies DESC, p.record_a, p.record_b) AS taught
+    FROM known_pairs p LEFT JOIN match_sample m USING (record_a, record_b)
+        JOIN records a ON a.record_id = p.record_a JOIN records b ON b.record_id = p.record_b
+    WHERE p.band = 'review' OR m.record_a IS NOT NULL
+);
 CREATE VIEW weighed_pairs AS
 SELECT p.*, coalesce(q.worth, round(coalesce(p.studies, 1) * doubt(p.note, p.probability), 6)) AS worth, q.alike,
-    coalesce(q.sampled, false) AS sampled
+    coalesce(2 * q.taught > q.worth, false) AS first_for_teaching, coalesce(q.sampled, false) AS sampled
 FROM known_pairs p LEFT JOIN queued q USING (record_a, record_b);
 -- The sample is shown in an order that says nothing of the machine's opinion.
 CREATE MACRO shuffled(record_a, record_b) AS md5_number_lower(record_a || record_b)::DOUBLE;

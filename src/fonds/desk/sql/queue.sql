@@ -5,7 +5,7 @@
 WITH decided AS (
     FROM standing WHERE kind = 'pair'
 ), asked AS (
-    SELECT * EXCLUDE (probability, teaches) FROM queued
+    SELECT * EXCLUDE (probability, taught) FROM queued
     UNION ALL BY NAME
     SELECT p.record_a, p.record_b, p.weight, p.band, p.studies, p.note, p.worth, p.sampled, a.source AS source_a,
         b.source AS source_b
