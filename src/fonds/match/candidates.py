@@ -165,6 +165,10 @@ def _elsewhere(
 _last: list[tuple[weakref.ref[pl.DataFrame], Matcher, Maker]] = []
 
 
+def _forget(_: object, last: list[tuple[weakref.ref[pl.DataFrame], Matcher, Maker]] = _last) -> None:
+    last.clear()  # an argument: when the interpreter ends, the module's own name may be gone before the records are
+
+
 def _maker(prepared: pl.DataFrame, matcher: Matcher) -> Maker:
     """Codes and blocks of these records: of the last ones they are kept as long as the records are, since a run asks
     for pairs of them several times."""
@@ -172,5 +176,5 @@ def _maker(prepared: pl.DataFrame, matcher: Matcher) -> Maker:
         return _last[0][2]
     vocabulary = Vocabulary(prepared)
     maker = Maker(blocking(vocabulary, matcher), Comparer(vocabulary, matcher))
-    _last[:] = [(weakref.ref(prepared, lambda _: _last.clear()), matcher, maker)]
+    _last[:] = [(weakref.ref(prepared, _forget), matcher, maker)]
     return maker

@@ -9,6 +9,7 @@ whose fingerprint is new is compared with all others again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +35,13 @@ def fresh(now: pl.DataFrame, last: pl.DataFrame) -> pl.Series:
     return both.select(pl.col("fingerprint").ne_missing(pl.col("fingerprint_last")).alias("fresh"))["fresh"]
 
 
-def standing(pairs: pl.LazyFrame, ids: pl.Series, fresh: pl.Series, matcher: Matcher) -> pl.DataFrame:
-    """The pairs of the table `pairs` that blocking rules found and that have no fresh end: a, b, rules, pattern.
+def standing(files: list[Path], ids: pl.Series, fresh: pl.Series, matcher: Matcher) -> pl.DataFrame:
+    """The pairs in files of the table `pairs` that blocking rules found and that have no fresh end, as a shard.
 
     `ids` are the record identifiers by number. Pairs of records that are gone are left out.
     """
+    if not files:
+        return pl.DataFrame(schema=SHARD)
     old = pl.DataFrame({"record_id": ids, "n": pl.int_range(len(ids), dtype=pl.Int32, eager=True)}).filter(~fresh)
     bits = pl.sum_horizontal(
         pl.lit(0, dtype=pl.Int64),
@@ -48,7 +51,7 @@ def standing(pairs: pl.LazyFrame, ids: pl.Series, fresh: pl.Series, matcher: Mat
         ),
     )
     return (
-        pairs.filter(pl.col("blocked_by").list.len() > 0)
+        pl.scan_parquet(files).filter(pl.col("blocked_by").list.len() > 0)
         .select("record_a", "record_b", bits.alias("rules"), "pattern")
         .join(old.lazy().rename({"record_id": "record_a", "n": "a"}), on="record_a")
         .join(old.lazy().rename({"record_id": "record_b", "n": "b"}), on="record_b")

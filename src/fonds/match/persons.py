@@ -167,7 +167,7 @@ def _told(changed: pl.DataFrame, persons: pl.DataFrame, last: pl.DataFrame, pair
         .when(pl.col("from_person") == pl.col("person_id"))
         .then(pl.format("was {} before its identifier was corrected", "raw_record_id"))
         .when(pl.col("kind") == "joined")
-        .then(pl.col("came"))
+        .then(pl.col("came").fill_null("through other records"))
         .when(pl.col("kind") == "merged")
         .then(pl.format("all of {}: {}", "from_person", pl.col("came").fill_null(parted)))
         .when(pl.col("kind") == "split")

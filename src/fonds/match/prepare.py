@@ -122,6 +122,12 @@ def _issuer(issuer: pl.Expr) -> pl.Expr:
     return issuer.str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}.]", "")
 
 
+def comparable(issuer: pl.Expr, identifier: pl.Expr) -> pl.Expr:
+    """An identifier as the column `ids` writes it; NULL where nothing is left of one of its parts."""
+    parts = [pl.when(part != "").then(part) for part in (_issuer(issuer), _bare(identifier))]
+    return parts[0] + SEPARATOR + parts[1]
+
+
 def _identifiers(placeholders: tuple[str, ...]) -> list[pl.Expr]:
     identifier = pl.col("PatientID").fill_null("").str.strip_chars().str.to_uppercase()
     bare = _bare(identifier)

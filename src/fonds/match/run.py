@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from fonds.match import incremental, kept
 from fonds.match.candidates import Compared, compare, compare_pairs, draw
-from fonds.match.cluster import Clustered, band, cluster, inside
+from fonds.match.cluster import Clustered
+from fonds.match.decide import Decider, numbered
 from fonds.match.definition import Matcher, load
 from fonds.match.fitted import Fitted
 from fonds.match.frequencies import Frequencies
-from fonds.match.persons import allocate, events, settled
-from fonds.match.prepare import prepare, records
-from fonds.match.score import evidence, weigh
+from fonds.match.merges import NONE, identifiers
+from fonds.match.prepare import missing_summary, prepare, records
+from fonds.match.tables import write
 from fonds.match.train import fit
 from fonds.operations import decisions
 from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
 from fonds.project.definitions import content_hash
 from fonds.project.settings import Project
 
-INPUTS = ("instances", "changes")
-OUTPUTS = ("pairs", "persons", "person_events")
+INPUTS = ("instances", "changes", "feed_patients", "feed_merges")
+OUTPUTS = ("match_records", "pairs", "persons", "person_events")
 
 
-def match(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
+_SLICE = 1_000_000  # pairs that are weighed at a time
+# records of objects that an approved identifier gave to another patient
+_SPLIT_OFF = "SELECT DISTINCT record_id, raw_record_id FROM instance_records WHERE record_id <> raw_record_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What was fitted, and on which pairs."""
+
+    fitted: Fitted
+    frequencies: Frequencies
+    compared: Compared
+    sampled: int
+    """pairs drawn at random"""
+
+
+def match(
+    project: Project, *, progress: Progress | None = None, force: bool = False, refit: bool = False
+) -> StageResult:
     """Decide who is who as far as evidence and decisions go; the doubtful pairs are left in band `review`.
 
-    Writes `pairs`, `persons` and `person_events`, and the fitted weights with what they were fitted on to
-    catalog/match/fitted.json. Counts are records, persons, compared, link, review, reject, unsettled (records) and
-    pairs by blocking rule. Raises DefinitionInvalid with the mistakes of the match model.
+    Writes match_records, pairs, persons and person_events. The weights are kept in catalog/match until others are due
+    (kept.Kept.due) or wanted (`refit`). While they are, only new and changed records are compared with all others,
+    unless `force`: the tables are the same. Counts are records, fresh (those compared), compared and kept (pairs),
+    link, review, reject, persons, unsettled (records), persons by what happened to them, and compared pairs by
+    blocking rule. Raises DefinitionInvalid with the mistakes of the match model.
     """
     matcher, names, files = load(project)
     with stage_run(
@@ -43,127 +63,119 @@ def match(project: Project, *, progress: Progress | None = None, force: bool = F
         definitions=files,
         heeds_decisions=True,
         progress=progress,
-        force=force,
+        force=force or refit,
     ) as run:
         if run.unchanged:
             return run.result()
         with run.catalog.connect() as connection:
             found = records(connection)
-        run.progress(1, 4, "steps", "records read")
-        prepared = prepare(found, matcher, names)
-        decided = decisions.standing(project, "pair").select(
-            pl.col("subject_a").alias("record_a"),
-            pl.col("subject_b").alias("record_b"),
-            pl.col("verdict").alias("decided"),
-            pl.col("who").alias("decided_by"),
+            merges = identifiers(connection)
+            raw = connection.sql(_SPLIT_OFF).pl()
+        found = found.join(raw, on="record_id", how="left").with_columns(
+            pl.col("raw_record_id").fill_null(pl.col("record_id"))
         )
-        run.progress(2, 4, "steps", "records prepared")
-        clustered, training = link(prepared, matcher, decided)
-        run.progress(3, 4, "steps", "pairs decided")
-        _write(run, prepared, clustered)
-        _keep(run, matcher, training, content_hash(*files), prepared.height)
-        _tell(run, clustered, training)
+        run.progress(1, 5, "steps", "records read")
+        decided = _decided(project)
+        digest = content_hash(*files)
+        fit = kept.read(project, matcher)
+        due = "there is none of this model" if fit is None else fit.due(digest, found.height, decided)
+        due = "asked for" if refit else due
+        prepared = prepare(found, matcher, names)
+        run.progress(2, 5, "steps", "records prepared")
+        now = incremental.fingerprints(prepared, matcher)
+        seen = None
+        if fit is not None and due is None and not force:
+            seen = kept.seen(project, fit=fit.facts["run"], pairs=run.catalog.versions().get("pairs", -1))
+        if seen is None:
+            fresh = pl.repeat(True, prepared.height, eager=True)
+            compared, standing = compare(prepared, matcher), pl.DataFrame(schema=incremental.SHARD)
+        else:
+            fresh = incremental.fresh(now, seen)
+            compared = compare(prepared, matcher, fresh=fresh)
+            standing = incremental.standing(run.catalog.files("pairs"), prepared["record_id"], fresh, matcher)
+        if fit is None or due is not None:
+            trained = learn(prepared, matcher, compared, decided)
+            facts = _facts(run, trained, digest, prepared.height)
+            fit = kept.Kept(trained.fitted, trained.frequencies, decided, facts)
+            kept.write(project, matcher, fit)
+            run.left.append(f"weights were fitted: {due}")
+        run.progress(3, 5, "steps", "records compared")
+        decider = Decider(prepared, matcher, fit.fitted, fit.frequencies, compared)
+        clustered = decider.decide(decided, merges, standing.iter_slices(_SLICE))
+        compared.close()
+        run.progress(4, 5, "steps", "pairs decided")
+        write(run, found, prepared, matcher, fit=fit, clustered=clustered)
+        kept.remember(project, now, fit=fit.facts["run"], pairs=run.catalog.versions()["pairs"])
+        run.count("fresh", int(fresh.sum()))
+        run.count("kept", standing.height)
+        _tell(run, prepared, clustered, compared)
     return run.result()
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What was fitted on which pairs."""
-
-    fitted: Fitted
-    frequencies: Frequencies
-    compared: Compared
-    sampled: int
-
-
-def link(prepared: pl.DataFrame, matcher: Matcher, decided: pl.DataFrame) -> tuple[Clustered, Trained]:
-    """Prepared records and standing decisions (record_a, record_b, decided, decided_by) to pairs and clusters."""
+def link(
+    prepared: pl.DataFrame, matcher: Matcher, decided: pl.DataFrame, merges: pl.DataFrame = NONE
+) -> tuple[Clustered, Trained]:
+    """Fit and decide without a project: prepared records and standing decisions (record_a, record_b, decided,
+    decided_by) to pairs and clusters. `merges` (retired, survives) are identifiers as merges.merged takes them."""
     compared = compare(prepared, matcher)
+    trained = learn(prepared, matcher, compared, decided)
+    decider = Decider(prepared, matcher, trained.fitted, trained.frequencies, compared)
+    return decider.decide(decided, merges), trained
+
+
+def learn(prepared: pl.DataFrame, matcher: Matcher, compared: Compared, decided: pl.DataFrame) -> Trained:
+    """Fit the weights on all candidate pairs, on pairs drawn at random, and on what people decided."""
     drawn, sampled = draw(prepared, matcher)
-    fitted = fit(matcher, compared.patterns(), drawn, prepared.height)
-    training = Trained(fitted, Frequencies.count(prepared, matcher), compared, sampled)
-    numbers = prepared.select("record_id", "n")
-    known = (
-        decided.join(numbers.rename({"record_id": "record_a", "n": "x"}), on="record_a")
-        .join(numbers.rename({"record_id": "record_b", "n": "y"}), on="record_b")
-        .select(pl.min_horizontal("x", "y").alias("a"), pl.max_horizontal("x", "y").alias("b"))
+    pairs = numbered(prepared, decided)
+    patterns = compare_pairs(prepared, matcher, pairs)["pattern"]
+    labels = (
+        pairs.select(patterns, (pl.col("decided") == "link").alias("same"))
+        .group_by("pattern", "same").agg(pl.len().cast(pl.Int64).alias("pairs")).sort("pattern", "same")
+    )  # fmt: skip
+    fitted = fit(matcher, compared.patterns(), drawn, prepared.height, labels)
+    often = Frequencies.count(prepared, matcher)
+    return Trained(fitted, often, compared, sampled)
+
+
+def _decided(project: Project) -> pl.DataFrame:
+    return decisions.standing(project, "pair").select(
+        pl.col("subject_a").alias("record_a"),
+        pl.col("subject_b").alias("record_b"),
+        pl.col("verdict").alias("decided"),
+        pl.col("who").alias("decided_by"),
     )
-    pairs = _weighed(prepared, matcher, training, compare_pairs(prepared, matcher, known), decided)
-    pairs = pl.concat([pairs, *(_weighed(prepared, matcher, training, shard, decided) for shard in compared.shards())])
-    pairs = pairs.unique(["na", "nb"], keep="first")
-    inner = inside(pairs, prepared.height, matcher.bands.largest_cluster)
-    inner = inner.join(pairs, left_on=["a", "b"], right_on=["na", "nb"], how="anti")
-    asked = compare_pairs(prepared, matcher, inner).with_columns(pl.lit(0, dtype=pl.Int64).alias("rules"))
-    pairs = pl.concat([pairs, _weighed(prepared, matcher, training, asked, decided)]).sort("na", "nb")
-    return cluster(pairs, prepared["record_id"], matcher, training.fitted.prior), training
 
 
-def _weighed(
-    prepared: pl.DataFrame, matcher: Matcher, training: Trained, shard: pl.DataFrame, decided: pl.DataFrame
-) -> pl.DataFrame:
-    pairs = weigh(prepared, matcher, training.fitted, training.frequencies, shard)
-    pairs = evidence(prepared, matcher, training.fitted, training.frequencies, pairs)
-    pairs = pairs.join(decided, on=["record_a", "record_b"], how="left", maintain_order="left")
-    return band(pairs.with_columns(pl.lit(None, dtype=pl.Boolean).alias("merged")), matcher)
-
-
-def _write(run: StageRun, prepared: pl.DataFrame, clustered: Clustered) -> None:
-    members = prepared.select(
-        "record_id", pl.col("record_id").alias("raw_record_id"), pl.Series("cluster", clustered.labels, dtype=pl.Int64)
-    )
-    named = allocate(run.project, members)
-    persons = settled(named, clustered.pairs)
-    columns = run.catalog.read("pairs").columns
-    history = run.catalog.read("person_events")
-    pairs = _with_studies(clustered.pairs, prepared)
-    run.replace("pairs", pairs.select(name for name in columns if name in pairs.columns))
-    run.replace("persons", persons)
-    fresh = events(history, persons, members, clustered.pairs).with_columns(pl.lit(run.number).alias("run"))
-    run.replace("person_events", pl.concat([history, fresh.select(history.columns)], how="vertical_relaxed"))
-    run.count("records", prepared.height)
-    run.count("persons", persons["person_id"].n_unique())
-    run.count("unsettled", persons.filter(~pl.col("settled")).height)
-
-
-def _with_studies(pairs: pl.DataFrame, prepared: pl.DataFrame) -> pl.DataFrame:
-    """How many studies wait for the pair's answer: those of the smaller side would move."""
-    held = prepared.select("record_id", pl.col("studies").list.len().cast(pl.Int64).alias("held"))
-    both = pairs.join(held.rename({"record_id": "record_a", "held": "x"}), on="record_a", how="left")
-    both = both.join(held.rename({"record_id": "record_b", "held": "y"}), on="record_b", how="left")
-    return both.with_columns((pl.col("x") + pl.col("y")).alias("studies"))
-
-
-def _keep(run: StageRun, matcher: Matcher, training: Trained, digest: str, count: int) -> None:
-    """Keep the fitted weights with their provenance beside the catalog's tables."""
-    kept: dict[str, Any] = {
+def _facts(run: StageRun, trained: Trained, digest: str, count: int) -> dict[str, Any]:
+    return {
         "run": run.number,
         "model": run.project.settings.matcher,
         "model_sha256": digest,
         "records": count,
-        "pairs": training.compared.total,
-        "random_pairs": training.sampled,
-        "pairs_by_rule": training.compared.by_rule,
-        **training.fitted.as_json(matcher),
+        "pairs": trained.compared.total,
+        "random_pairs": trained.sampled,
+        "pairs_by_rule": trained.compared.by_rule,
     }
-    target = run.project.catalog_dir / "match" / "fitted.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_suffix(f".{os.getpid()}")
-    aside.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-    os.replace(aside, target)
 
 
-def _tell(run: StageRun, clustered: Clustered, training: Trained) -> None:
+def _tell(run: StageRun, prepared: pl.DataFrame, clustered: Clustered, compared: Compared) -> None:
     bands = dict(clustered.pairs.group_by("band").len().rows())
-    run.count("compared", training.compared.total)
+    run.count("compared", compared.total)
     for name in ("link", "review", "reject"):
         run.count(name, bands.get(name, 0))
-    for rule, count in training.compared.by_rule.items():
+    for rule, count in compared.by_rule.items():
         run.count(f"pairs by {rule}", count)
-    for large in training.compared.oversized:
+    for large in compared.oversized:
         run.left.append(
             f"blocking rule {large.rule}: {large.blocks} block(s) of {large.records} records in all are too large and "
-            f"were split"
+            f"were split; {large.left} pair(s) in parts that stayed too large were left out by this rule"
         )
+    missing = missing_summary(prepared).with_columns(pl.format("{} {}", "records", "what").alias("told"))
+    for source, told in missing.group_by("source", maintain_order=True).agg(pl.col("told").str.join(", ")).rows():
+        run.left.append(f"what says nothing in records of {source}: {told}")
+    overlays = clustered.pairs.filter((pl.col("outcome") == "overlay") & (pl.col("band") != "link")).height
+    if overlays:
+        run.left.append(f"pairs of records of one identifier that are two people (`FROM overlays`): {overlays}")
     if clustered.incoherent:
         run.left.append(f"clusters that don't hold together and wait for a person whole: {clustered.incoherent}")
     if waiting := bands.get("review", 0):

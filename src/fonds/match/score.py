@@ -148,6 +148,14 @@ def holds(matcher: Matcher, levels: Levels, when: dict[str, tuple[str, ...]]) ->
     return found
 
 
+def speaking(matcher: Matcher, levels: Levels) -> Whole:
+    """The number of the first constraint that holds in each row, -1 where none does."""
+    found = np.full(len(levels.swapped), -1)
+    for number, rule in reversed(list(enumerate(matcher.constraints))):
+        found[holds(matcher, levels, rule.when)] = number
+    return found
+
+
 def _odds(classes: Floats) -> Floats:
     """log2 of the odds of the first class against all others."""
     others = classes[1:]
@@ -165,9 +173,7 @@ def _most(classes: Floats, levels: Levels, common: _Common) -> Floats:
 
 def _by_pattern(matcher: Matcher, patterns: pl.Series, levels: Levels) -> pl.DataFrame:
     """What follows from a pattern alone: place, rule, outcome, enough, same_issuer."""
-    which = np.full(len(patterns), -1)
-    for number, rule in reversed(list(enumerate(matcher.constraints))):
-        which[holds(matcher, levels, rule.when)] = number
+    which = speaking(matcher, levels)
     enough, two = np.zeros((2, len(patterns)), dtype=bool)
     for need in matcher.link_needs:
         enough |= holds(matcher, levels, need)

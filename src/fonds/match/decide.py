@@ -1,0 +1,85 @@
+"""From candidate pairs to clusters: pairs are weighed shard by shard, only those that may matter are kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+
+import polars as pl
+
+from fonds.match import merges as told
+from fonds.match.candidates import Compared, compare_pairs
+from fonds.match.cluster import Clustered, band, cluster, inside
+from fonds.match.definition import Matcher
+from fonds.match.fitted import Fitted
+from fonds.match.frequencies import Frequencies
+from fonds.match.score import weigh
+
+_WEIGHED = ("na", "nb", "weight", "probability", "pattern", "rules", "rule", "outcome", "enough", "same_issuer")
+
+
+class Decider:
+    """Weighs pairs by one fit and decides about them."""
+
+    def __init__(
+        self, prepared: pl.DataFrame, matcher: Matcher, fitted: Fitted, frequencies: Frequencies, compared: Compared
+    ) -> None:
+        self.prepared, self.matcher, self.compared = prepared, matcher, compared
+        self.fitted, self.frequencies = fitted, frequencies
+
+    def decide(self, decided: pl.DataFrame, merges: pl.DataFrame, standing: Iterable[pl.DataFrame] = ()) -> Clustered:
+        """Pairs that were compared (and shards of those `standing` from before), decisions and merges to clusters.
+
+        `decided` (record_a, record_b, decided, decided_by) names records by their identifiers; those that are not
+        there are left out. `merges` as in merges.merged. A pair that was decided or merged is weighed whether or not a
+        rule found it; so are all pairs inside a cluster.
+        """
+        said = numbered(self.prepared, decided)
+        joined = told.merged(self.prepared, merges, self.matcher.bands.largest_cluster)
+        asked = pl.concat([said.select("a", "b"), joined]).unique().sort("a", "b")
+        parts = [self._asked(asked)]
+        apart = asked.rename({"a": "na", "b": "nb"})
+        for shard in chain(self.compared.shards(), standing):
+            parts.append(self._worth(self._weighed(shard)).join(apart, on=["na", "nb"], how="anti"))
+        pairs = self._banded(pl.concat(parts), said, joined)
+        inner = inside(pairs, self.prepared.height, self.matcher.bands.largest_cluster)
+        inner = inner.join(pairs.select(pl.col("na").alias("a"), pl.col("nb").alias("b")), on=["a", "b"], how="anti")
+        if inner.height:
+            more = self._banded(self._asked(inner), said, joined)
+            pairs = pl.concat([pairs, more])
+        pairs, ids = pairs.sort("na", "nb"), self.prepared["record_id"]
+        pairs = pairs.with_columns(ids.gather(pairs["na"]).alias("record_a"), ids.gather(pairs["nb"]).alias("record_b"))
+        return cluster(pairs, ids, self.matcher, self.fitted.prior)
+
+    def _asked(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Pairs that are weighed whatever they weigh: to `weigh` those are the ones that no rule found."""
+        compared = compare_pairs(self.prepared, self.matcher, pairs)
+        weighed = self._weighed(compared.with_columns(pl.lit(0, dtype=pl.Int64).alias("rules"))).drop("rules")
+        rules = compared.select(pl.col("a").alias("na"), pl.col("b").alias("nb"), "rules")
+        return weighed.join(rules, on=["na", "nb"], how="left", maintain_order="left").select(_WEIGHED)
+
+    def _weighed(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        found = weigh(self.prepared, self.matcher, self.fitted, self.frequencies, pairs).select(_WEIGHED)
+        return found.with_columns(pl.col("na", "nb").cast(pl.Int32))
+
+    def _worth(self, weighed: pl.DataFrame) -> pl.DataFrame:
+        """Pairs to keep: not those that the weight alone rejects by far, nor those a constraint rejects besides."""
+        speaks = pl.col("outcome").is_in(["link", "review", "overlay"])
+        return weighed.filter((pl.col("weight") >= self.matcher.bands.keep) | speaks)
+
+    def _banded(self, pairs: pl.DataFrame, said: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
+        pairs = pairs.join(said.rename({"a": "na", "b": "nb"}), on=["na", "nb"], how="left", maintain_order="left")
+        merge = pairs.join(joined.rename({"a": "na", "b": "nb"}), on=["na", "nb"]).select("na", "nb", "pattern")
+        merge = merge.select("na", "nb", told.agrees(self.matcher, merge["pattern"]))
+        return band(pairs.join(merge, on=["na", "nb"], how="left", maintain_order="left"), self.matcher)
+
+
+def numbered(prepared: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+    """Decisions on pairs by record numbers (a < b); those on records that are not there are left out."""
+    numbers = prepared.select("record_id", pl.col("n").cast(pl.Int32))
+    return (
+        decided.join(numbers.rename({"record_id": "record_a", "n": "x"}), on="record_a")
+        .join(numbers.rename({"record_id": "record_b", "n": "y"}), on="record_b")
+        .select(pl.min_horizontal("x", "y").alias("a"), pl.max_horizontal("x", "y").alias("b"), "decided", "decided_by")
+        .sort("a", "b")
+    )
