@@ -105,8 +105,8 @@ class Block(Definition):
 
     @model_validator(mode="after")
     def _keyed(self) -> Block:
-        if bool(self.keys) == bool(self.shared):
-            raise ValueError(f"blocking rule {self.name} needs either `keys` or `shared`")
+        if bool(self.keys or self.crossed) == bool(self.shared):
+            raise ValueError(f"blocking rule {self.name} needs either `shared`, or `keys`, `crossed` or both")
         return self
 
 
@@ -142,7 +142,7 @@ class Relatives(Definition):
     `kinds`; what they have in common (`shared`, by comparison and level, a guess worth `shared_pairs` pairs)."""
 
     per_record: float = Field(default=0.02, gt=0)
-    prior_records: float = Field(default=300, gt=0)
+    prior_records: float = Field(default=2_000, gt=0)
     shared_pairs: float = Field(default=100, gt=0)
     shared: Annotated[dict[str, Shares], AfterValidator(_whole)] = Field(default_factory=dict)
     kinds: tuple[Kind, ...] = ()

@@ -17,6 +17,8 @@ from fonds.match.fitted import Fitted, Floats, Levels, agreeing, followed
 
 _FEW = 1e-12
 _PRECISION, _ROUNDS = 1e-5, 500
+# Kinds of which blocking finds less than this share say nothing of how many there are.
+_SELDOM = 0.01
 # Blocking keys made of a compared column: they agree about as often as it does.
 _OF: dict[Column, Column] = {
     "family_code": "family", "given_code": "given", "given_first": "given", "birth_year": "birth_date",
@@ -168,8 +170,9 @@ class _Em:
         covered = sum(
             kind.share * self._covered(levels) for kind, levels in zip(relatives.kinds, fitted.kin, strict=True)
         )
-        mass = seen + relatives.per_record * relatives.prior_records
-        rate = mass / (self.records * covered + relatives.prior_records)
+        rate = (seen / max(covered, _SELDOM) + relatives.per_record * relatives.prior_records) / (
+            self.records + relatives.prior_records
+        )
         together = float(np.clip(rate * self.records / self.total, _FEW, 0.3))
         return tuple(together * kind.share for kind in relatives.kinds)
 
