@@ -126,7 +126,7 @@ class Catalog:
         )
         statements.append(self._effective_view("effective", over="instances"))
         # each stands on those before it
-        for stem in ("keys", "views", "quality", "matching"):
+        for stem in ("keys", "views", "quality"):
             path = Path(__file__).parent / "sql" / f"{stem}.sql"
             statements += [part for part in path.read_text(encoding="utf-8").split(";\n") if part.strip()]
         return statements
