@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -14,9 +15,10 @@ from fonds.errors import DefinitionInvalid
 from fonds.operations import decisions
 from fonds.project.folders import shipped
 from fonds.project.settings import Project
+from fonds.project.settings import load as opened
 from fonds.report import report
 from fonds.report.definition import load
-from tests.report.handmade import fill, make_project
+from tests.report.handmade import make_project
 from tests.report.matched import EVIL, with_feed
 from tests.report.test_report_page import Tags
 
@@ -30,9 +32,9 @@ def small(project: Project, chapter: dict) -> Project:
 
 
 @pytest.fixture(scope="module")
-def chapter(tmp_path_factory: pytest.TempPathFactory) -> str:
+def chapter(reported: Project, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The chapter after matching with a feed; three pairs of the sample are labelled, a fourth label was taken back."""
-    project = with_feed(fill(make_project(tmp_path_factory.mktemp("matched"))))
+    project = with_feed(opened(shutil.copytree(reported.root, tmp_path_factory.mktemp("matched") / "copy")))
     catalog = Catalog(project)
     drawn = catalog.read("match_sample").to_dicts()
     for row in drawn[:3]:
