@@ -35,12 +35,13 @@ def register(app: typer.Typer) -> None:
 def match(
     context: typer.Context,
     project: ProjectOption = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Compute again although nothing changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Compare all records again.")] = False,
+    refit: Annotated[bool, typer.Option("--refit", help="Fit the weights anew, and compare all records.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Run the stage, unless a command of the group is called."""
     if context.invoked_subcommand is None:
-        run_stage("match", project, json, force=force)
+        run_stage("match", project, json, force=force, refit=refit)
         return
     sources = [context.get_parameter_source(name) for name in context.params]
     if any(source is not None and source.name == "COMMANDLINE" for source in sources):
