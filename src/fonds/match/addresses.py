@@ -52,10 +52,11 @@ def _phone(values: pl.Series, _: names.Folder) -> pl.Series:
 def _street(values: pl.Series, folder: names.Folder) -> pl.Series:
     streets = folder.table.streets
     words = _words(values)
-    full = {f" {word} ": f" {line.split()[0]} " for line in streets for word in line.split()[1:]}
+    full = {" SAINT ": " SANKT ", " SAINTE ": " SANKT "}
+    full |= {f" {word} ": f" {line.split()[0]} " for line in streets for word in line.split()[1:]}
     # blanks doubled, so that two words in a row are both found
-    text = words.str.replace_all(" ", "  ", literal=True).str.replace(r"^ *(?:ST|SAINT|STE) ", " SANKT ")
-    text = text.str.replace_many(list(full), list(full.values())) if full else text
+    text = words.str.replace_all(" ", "  ", literal=True).str.replace(r"^( +(?:\d+\w* +)?)(?:ST|STE) ", "${1}SANKT ")
+    text = text.str.replace_many(list(full), list(full.values()))
     if streets:
         first, *short = streets[0].split()
         ends = "|".join(word for word in short if len(word) > 2)

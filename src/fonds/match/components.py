@@ -49,7 +49,7 @@ def components(values: pl.Series, folder: names.Folder) -> pl.DataFrame:
 def _group(number: int) -> pl.Expr:
     text = pl.col("PatientName").str.split("=").list.get(number, null_on_oob=True).fill_null("")
     # underscores and control characters stand for blanks; a group of carets alone names nobody
-    return text.str.replace_all(r"[\p{Cc}\p{Zs}_]+", " ").str.strip_chars(" ^")
+    return text.str.replace_all(r"[\p{Cc}\p{Zs}_]+", " ").str.strip_chars(" ").str.strip_chars_end(" ^")
 
 
 def _ordered(table: Names) -> pl.Expr:

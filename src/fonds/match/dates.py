@@ -72,7 +72,7 @@ def _read(texts: pl.DataFrame) -> pl.DataFrame:
     packed = (
         pl.when(pl.col("order") == "us").then(six[2] + six[0] + six[1])
         .when(pl.col("order") == "european").then(six[2] + six[1] + six[0])
-        .when(~months).then(text)
+        .when(six[0].is_not_null() & ~months).then(text)
     )  # fmt: skip
     eight = pl.when(text.str.contains(r"^\d{8}$")).then(text)
     turned = (

@@ -67,9 +67,10 @@ def plain(text: str) -> str:
         lower = _MARKS.sub("", unicodedata.normalize("NFD", lower))
         for pair, latin in _DIGRAPHS:
             lower = lower.replace(pair, latin)
-    # accents are taken off at once; only what is no Latin letter then has to be looked up, letter by letter
-    bare = _MARKS.sub("", unicodedata.normalize("NFD", lower.translate(_SPELLED)))
-    written: str = bare if bare.isascii() else anyascii(bare)
+    lower = lower.translate(_SPELLED)
+    # accents go at once; anyascii looks every letter up
+    bare = _MARKS.sub("", unicodedata.normalize("NFD", lower))
+    written: str = bare if bare.isascii() else anyascii(lower)
     return written.upper()
 
 
