@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import polars as pl
 import pytest
 
 from fonds.catalog.store import Catalog
@@ -114,6 +115,16 @@ def test_a_pair_is_told_as_a_waterfall_that_ends_at_its_weight(hospital: Project
     assert [event["kind"] for event in told["events"]] == ["created", "created"]
     fonds("explain", "pair", a, b, "--picture", "pair.svg")
     assert "family: differs" in (hospital.root / "pair.svg").read_text()
+
+
+def test_a_pair_is_told_whatever_it_weighs_and_whether_or_not_it_was_compared(hospital: Project, fonds: Fonds) -> None:
+    far = Catalog(hospital).read("match_records").filter(pl.col("PatientID").is_in(["A1", "S1"]))["record_id"].sort()
+    told = json.loads(fonds("explain", "pair", *far, "--json")[1])
+    assert (told["compared"], told["blocked_by"]) == (False, [])
+    assert told["weight"] < -10
+    assert told["steps"][-1]["sum"] == pytest.approx(told["weight"])
+    assert {step["label"] for step in told["steps"]} >= {"differs"}
+    assert "no blocking rule finds it" in fonds("explain", "pair", *far)[1]
 
 
 def test_a_person_is_told_with_its_weakest_link(hospital: Project, fonds: Fonds) -> None:

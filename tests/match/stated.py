@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import polars as pl
 
 from fonds.catalog.store import Catalog
+from fonds.match.definition import Matcher
+from fonds.match.patterns import pack
+from fonds.project.definitions import load_yaml
+from fonds.project.folders import shipped
 from fonds.project.settings import Project
 
 LINK, REVIEW = 0.999, 0.05
-_SURE = [("family", "equal"), ("given", "equal"), ("birth_date", "equal"), ("sex", "equal")]
-_UNSURE = [("family", "similar"), ("given", "equal"), ("birth_date", "equal"), ("sex", "equal")]
+MODEL = load_yaml(shipped() / "matchers/patient.yaml", Matcher)
+_EQUAL = {"family": "equal", "given": "equal", "birth_date": "equal", "sex": "equal"}
 # kind: how many pairs, and between which log2 odds
 KINDS = {
     "threshold": (2500, -12, 22), "identifier": (1200, 8, 25), "evidence": (900, -12, 14),
@@ -30,10 +32,6 @@ def stated_pairs(seed: int, scale: float = 1.0) -> pl.DataFrame:
     kind, probability = pl.col("kind"), 1 / (1 + 2 ** -pl.col("weight"))
     linked = (kind.is_in(["identifier", "others"])) | ((kind == "threshold") & (pl.col("probability") >= LINK))
     waits = (kind == "constraint") | (kind.is_in(["threshold", "evidence"]) & (pl.col("probability") >= REVIEW))
-    evidence = {
-        name: json.dumps([{"comparison": c, "label": label, "a": "", "b": "", "weight": 1.0} for c, label in steps])
-        for name, steps in (("sure", _SURE), ("unsure", _UNSURE))
-    }
     return (
         pl.concat(frames)
         .with_row_index("number")
@@ -43,13 +41,26 @@ def stated_pairs(seed: int, scale: float = 1.0) -> pl.DataFrame:
             pl.format("Rb{}", pl.col("number").cast(pl.String).str.zfill(6)).alias("record_b"),
             pl.when(linked).then(pl.lit("link")).when(waits).then(pl.lit("review")).otherwise(pl.lit("reject"))
             .alias("band"),
-            pl.when(kind == "far").then(None).when(kind == "threshold").then(pl.lit(evidence["sure"]))
-            .otherwise(pl.lit(evidence["unsure"])).alias("evidence"),
+            pl.when(kind == "threshold").then(_pattern(_EQUAL)).otherwise(_pattern(_EQUAL | {"family": "similar"}))
+            .alias("pattern"),
             pl.when(kind == "identifier").then(pl.lit("link")).when(kind == "constraint").then(pl.lit("review"))
             .alias("outcome"),
             pl.col("probability").alias("truly"),
         )
     )  # fmt: skip
+
+
+def _pattern(reached: dict[str, str]) -> pl.Expr:
+    """The code of a pair that reached these levels; what isn't named is missing."""
+    digits = {"swap": [False]} | {
+        f"l{n}": [
+            [level.name for level in comparison.levels].index(reached[comparison.name]) + 1
+            if comparison.name in reached
+            else 0
+        ]
+        for n, comparison in enumerate(MODEL.comparisons)
+    }
+    return pl.lit(pack(MODEL, pl.DataFrame(digits))[0])
 
 
 def write_stated(project: Project, pairs: pl.DataFrame) -> None:

@@ -91,7 +91,7 @@ def _pair(told: PairTold) -> None:
     show.data.print(_records(told.records))
     say("")
     if told.steps:
-        say("[bold]How the weight adds up[/] [dim](log2 of the odds that both are one person)[/]")
+        say("[bold]How the weight adds up[/] [dim](log2 of the odds; dim: what average values weigh)[/]")
         show.data.print(waterfall(told.steps))
     elif told.compared:
         say("[dim]Its evidence wasn't kept: the weight alone rejects it.[/]")
@@ -173,7 +173,8 @@ def waterfall(told: list[Row]) -> Table:
         name = f"{step['comparison'].replace('_', ' ')}\n[dim]{escape(step['label'])}[/]"
         values = "" if step["a"] is None and step["b"] is None else f"{value_text(step['a'])}\n{value_text(step['b'])}"
         bar = _bar(before, float(step["sum"]), low, high)
-        table.add_row(name, values, f"{step['weight']:+.1f}", f"{step['sum']:.1f}", bar)
+        usual = "" if step["usual"] is None else f"\n[dim]{step['usual']:+.1f}[/]"
+        table.add_row(name, values, f"{step['weight']:+.1f}{usual}", f"{step['sum']:.1f}", bar)
     return table
 
 

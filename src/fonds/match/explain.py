@@ -13,6 +13,11 @@ import polars as pl
 
 from fonds.catalog.store import Catalog
 from fonds.errors import QueryRefused
+from fonds.match import kept
+from fonds.match.candidates import compare_pairs
+from fonds.match.definition import Matcher, Names, load
+from fonds.match.prepare import prepare, records
+from fonds.match.score import evidence, weigh
 from fonds.operations import decisions
 from fonds.project.settings import Project
 
@@ -23,10 +28,12 @@ PRIOR = "prior"
 
 @dataclass(frozen=True, slots=True)
 class PairTold:
-    """Everything about one pair. `steps` begin with the prior: comparison, label, a, b, weight (log2) and sum so far.
+    """Everything about one pair. `steps` begin with the prior: comparison, label, a, b, weight (log2), sum so far, and
+    `usual`: what the level weighs with average values (a rare value weighs more, one that relatives share less).
 
-    `compared` is False for a pair that no run compared: weight and steps are then what they would have been, and
-    `blocked_by` is empty where no rule finds it. `records`, `decisions` and `events` are those of both records.
+    `compared` is False for a pair that the last run didn't keep: weight, steps and outcome are then what they would be,
+    and `blocked_by` is empty where no rule finds it. The steps are empty where no fit of this model is kept. `records`,
+    `decisions` and `events` are those of both records.
     """
 
     compared: bool
@@ -56,8 +63,8 @@ def explain_pair(project: Project, a: str, b: str) -> PairTold:
     """Tell of two records, named in any order. Raises QueryRefused for a record that isn't known."""
     a, b = sorted((a, b))
     with Catalog(project).connect() as connection:
-        records = _rows(connection, "explain_records", records=[a, b])
-        known = {row["record_id"] for row in records}
+        both = _rows(connection, "explain_records", records=[a, b])
+        known = {row["record_id"] for row in both}
         if unknown := [one for one in (a, b) if one not in known]:
             raise QueryRefused(
                 f'there is no record {unknown[0]}; `fonds sql "select record_a, record_b from pairs"` lists pairs'
@@ -67,13 +74,17 @@ def explain_pair(project: Project, a: str, b: str) -> PairTold:
         found = _rows(connection, "explain_pair", a=a, b=b)
         events = _rows(connection, "explain_events", records=[a, b])
     pair = found[0] if found else {}
+    matcher, names, _ = load(project)
+    fit = kept.read(project, matcher)
+    if not pair.get("evidence") and fit is not None:
+        pair |= _weighed(project, fit, matcher, names, (a, b))
     made = decisions.all_decisions(project).filter(
         pl.col("kind") == "pair", pl.col("subject_a") == a, pl.col("subject_b") == b
     )
     return PairTold(
         compared=bool(found),
-        records=records,
-        steps=steps(pair.get("evidence")),
+        records=both,
+        steps=_steps(pair.get("evidence"), {} if fit is None else _usual(matcher, fit)),
         weight=pair.get("weight"),
         probability=pair.get("probability"),
         band=pair.get("band"),
@@ -99,12 +110,44 @@ def explain_person(project: Project, person: str) -> PersonTold:
         )
 
 
-def steps(evidence: str | None) -> list[Row]:
+def _steps(text: str | None, usual: dict[tuple[str, str], float]) -> list[Row]:
     """The steps of `pairs.evidence`, the prior first, each with the sum reached."""
-    told: list[Row] = json.loads(evidence or "[]")
+    told: list[Row] = json.loads(text or "[]")
     told.sort(key=lambda step: step["comparison"] != PRIOR)
     sums = accumulate(float(step["weight"]) for step in told)
-    return [{**step, "sum": reached} for step, reached in zip(told, sums, strict=True)]
+    return [
+        {**step, "sum": reached, "usual": usual.get((step["comparison"], step["label"]))}
+        for step, reached in zip(told, sums, strict=True)
+    ]
+
+
+def _usual(matcher: Matcher, fit: kept.Kept) -> dict[tuple[str, str], float]:
+    """By comparison and level: what the level weighs with average values."""
+    return {
+        (comparison.name, level.name): float(weight)
+        for comparison, weights in zip(matcher.comparisons, fit.fitted.weights(), strict=True)
+        for level, weight in zip(comparison.levels, weights[1:], strict=True)
+    }
+
+
+def _weighed(project: Project, fit: kept.Kept, matcher: Matcher, names: Names, ids: tuple[str, str]) -> Row:
+    """What the pair weighs by the fit, and why, as columns of `pairs`; {} for records that matching doesn't read.
+
+    All records are prepared: which blocking rules find a pair depends on how large the blocks are.
+    """
+    with Catalog(project).connect() as connection:
+        prepared = prepare(records(connection), matcher, names)
+    numbers = prepared.filter(pl.col("record_id").is_in(ids))["n"].sort()
+    if len(numbers) < 2:
+        return {}
+    compared = compare_pairs(prepared, matcher, pl.DataFrame({"a": [numbers[0]], "b": [numbers[1]]}))
+    # rules 0: a pair that is asked for is weighed, whatever it weighs
+    asked = compared.with_columns(pl.lit(0, dtype=pl.Int64).alias("rules"))
+    weighed = weigh(prepared, matcher, fit.fitted, fit.frequencies, asked)
+    told = evidence(prepared, matcher, fit.fitted, fit.frequencies, weighed).row(0, named=True)
+    rules = int(compared["rules"][0])
+    found = [rule.name for bit, rule in enumerate(matcher.blocking) if rules >> bit & 1]
+    return {name: told[name] for name in ("weight", "probability", "outcome", "evidence")} | {"blocked_by": found}
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> list[Row]:

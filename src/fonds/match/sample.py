@@ -15,6 +15,8 @@ from fonds.catalog.store import Catalog, literal
 from fonds.errors import QueryRefused
 from fonds.match.definition import Matcher, load
 from fonds.match.estimate import allot
+from fonds.match.fitted import Levels
+from fonds.match.score import holds
 from fonds.operations import decisions
 from fonds.operations.runs import mirrored, runs
 from fonds.project.settings import Project
@@ -100,13 +102,14 @@ def draw(
 def standing(connection: duckdb.DuckDBPyConnection, matcher: Matcher) -> None:
     """Make table `standing` on a connection with the catalog's views: record_a, record_b, probability, band, decided,
     rests_on (what decides about the pair without a steward; sql/standing.sql says what each means)."""
-    needs = " OR ".join(
-        "(" + " AND ".join(f"coalesce(level[{literal(name)}], 'missing') IN ({_list(levels)})"
-                           for name, levels in need.items()) + ")"
-        for need in matcher.link_needs
-    )  # fmt: skip
+    patterns = connection.sql("SELECT DISTINCT pattern FROM pairs WHERE pattern IS NOT NULL ORDER BY ALL").pl()[
+        "pattern"
+    ]
+    levels = Levels.of(matcher, patterns)
+    enough = np.any([holds(matcher, levels, need) for need in matcher.link_needs], axis=0)
+    connection.register("pattern_frame", pl.DataFrame({"pattern": patterns, "enough": enough}).to_arrow())
     text = (_SQL / "standing.sql").read_text(encoding="utf-8")
-    connection.execute(text.replace("$enough", f"({needs})").replace("$link", repr(matcher.bands.link)))
+    connection.execute(text.replace("$link", repr(matcher.bands.link)))
 
 
 def decided_labels(project: Project) -> pl.DataFrame:

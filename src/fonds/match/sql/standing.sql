@@ -6,17 +6,13 @@
 --   others      one person through other records
 --   cluster     linked by itself, but its cluster doesn't hold together
 CREATE OR REPLACE TEMP TABLE standing AS
-WITH reached AS (
-    SELECT record_a, record_b, map_from_entries(list_transform(
-        from_json(evidence, '[{"comparison":"VARCHAR","label":"VARCHAR"}]'), lambda x: {'k': x.comparison, 'v': x.label}
-    )) AS level
-    FROM pairs WHERE outcome IS NULL AND evidence IS NOT NULL
-),
-judged AS (
-    SELECT p.record_a, p.record_b, p.probability, p.band, p.outcome, p.decided IS NOT NULL AS decided,
-        a.person_id = b.person_id AS together, coalesce($enough, false) AS enough
+WITH judged AS (
+    SELECT p.record_a, p.record_b, p.probability, p.band, p.decided IS NOT NULL AS decided,
+        CASE WHEN note = 'merged by a feed' THEN 'link' WHEN starts_with(note, 'merged by a feed') THEN 'review'
+            ELSE outcome END AS outcome,
+        a.person_id = b.person_id AS together, coalesce(enough, false) AS enough
     FROM pairs p JOIN persons a ON a.record_id = p.record_a JOIN persons b ON b.record_id = p.record_b
-    LEFT JOIN reached USING (record_a, record_b)
+    LEFT JOIN pattern_frame USING (pattern)
 )
 SELECT record_a, record_b, probability, band, decided,
     CASE
