@@ -1,6 +1,7 @@
--- What each blocking rule finds: pairs of the last matching, links among them, and links that no other rule finds
+-- What each blocking rule finds: pairs of the last run that compared all records, links, and links no other rule finds
 WITH last AS (
-    SELECT counts FROM runs WHERE stage = 'match' AND status = 'done' ORDER BY run DESC LIMIT 1
+    SELECT counts FROM runs WHERE stage = 'match' AND status = 'done'
+        AND coalesce(counts->>'$.fresh', counts->>'$.records') = counts->>'$.records' ORDER BY run DESC LIMIT 1
 ), compared AS (
     SELECT substr(key, 10) AS rule, value::BIGINT AS pairs
     FROM (SELECT unnest(json_keys(counts)) AS key, json_extract_string(counts, '$."' || key || '"') AS value FROM last)

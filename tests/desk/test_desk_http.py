@@ -87,6 +87,29 @@ def test_approved_changes_are_shown_beside_the_raw_values(steward: TestClient, p
     assert "changed by rule" in page
 
 
+def test_objects_given_to_another_patient_are_shown_with_that_one(steward: TestClient, project: Project) -> None:
+    catalog = Catalog(project)
+    given = catalog.read("instances").filter(pl.col("StudyInstanceUID") == "1.2.3.4.0.1")
+    changes = given.select("source", "location", pl.lit("PatientID").alias("attribute")).with_columns(
+        pl.lit("(0010,0020)").alias("path"), pl.lit("4714").alias("before"), pl.lit("9999").alias("after"),
+        pl.lit("approved").alias("state"), pl.lit("C-moved").alias("change_id"),
+    )  # fmt: skip
+    catalog.replace("changes", changes)
+    with catalog.connect() as connection:
+        split = sorted(one for (one,) in connection.sql(
+            "SELECT record_id FROM patient_records WHERE PatientID = '4714'").fetchall())  # fmt: skip
+    assert len(split) == 2
+    pair = catalog.read("pairs").head(1).with_columns(
+        pl.lit(split[0]).alias("record_a"), pl.lit(split[1]).alias("record_b")
+    )  # fmt: skip
+    catalog.replace("pairs", pair)
+    publish(catalog, mirrored(project))
+    page = steward.get(address(tuple(split))).text
+    assert [page.count(f"accession A4{study}") for study in (0, 1)] == [1, 1]
+    assert page.count("9999") == 1
+    assert page.count("changed by rule") == 1
+
+
 def test_a_name_that_is_a_script_is_text_on_every_page(steward: TestClient) -> None:
     for path in ("/", address(SCRIPT), "/changes", "/duplicates"):
         page = steward.get(path).text

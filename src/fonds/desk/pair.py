@@ -120,6 +120,7 @@ def _studies(cursor: duckdb.DuckDBPyConnection, record: dict[str, Any]) -> list[
 
 def _of_record(cursor: duckdb.DuckDBPyConnection, name: str, record: dict[str, Any]) -> list[dict[str, Any]]:
     parameters = {
+        "record": record["record_id"],
         "source": record["source"],
         "patient_id": record["PatientID"] or "",
         "name": record["PatientName"] or "",

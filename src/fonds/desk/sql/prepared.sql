@@ -4,6 +4,8 @@ CREATE TABLE archive_records AS
 SELECT r.*, 'archive' AS origin, s.department, m.PatientBirthName, m.phone, m.street, m.postcode, m.city, m.mother,
     m.national_id, m.other_ids, m.missing
 FROM patient_records r LEFT JOIN sources s USING (source) LEFT JOIN match_records m USING (record_id);
+-- Objects that an approved change gives to another patient, and to which record
+CREATE TABLE moved AS SELECT source, location, record_id FROM instance_records WHERE record_id <> raw_record_id;
 CREATE VIEW records AS
 FROM archive_records
 UNION ALL BY NAME
