@@ -112,7 +112,7 @@ def test_a_table_of_merges_beside_the_patients(tmp_path: Path) -> None:
     assert {name: (row["PatientName"], row["status"]) for name, row in patients.items()} == {
         **{"1": ("A", "active"), "2": ("B", "merged"), "3": ("C", "merged")},
     }
-    assert notes.broken == ["merges.parquet: 1 row(s) name no identifier that was merged and are left out (row 5)"]
+    assert notes.broken == ["merges.parquet: 1 row(s) name no identifier that was merged (row 5)"]
 
 
 def test_the_shipped_mapping_reads_a_windows_export(tmp_path: Path) -> None:

@@ -112,16 +112,16 @@ def _table(
 def _incomplete(connection: duckdb.DuckDBPyConnection, title: str, notes: Notes) -> None:
     """Rows that say nothing: told by their number."""
     for what, condition in (
-        ("name no patient", "len(ids) = 0 AND kind NOT IN ('unmerge', '?')"),
+        ("name no patient and are left out", "len(ids) = 0 AND kind NOT IN ('unmerge', '?')"),
         ("name no identifier that was merged", "len(retired) = 0 AND kind IN ('merge', 'unmerge') AND len(ids) > 0"),
-        ("are of an event that isn't known", "kind = '?'"),
+        ("are of an event that isn't known and are left out", "kind = '?'"),
     ):
         found, first = connection.execute(
             f"SELECT count(*), list(seq - {notes.rows} ORDER BY seq)[:{_SHOWN}] FROM read_rows WHERE {condition}"
         ).fetchall()[0]
         if found:
             rows = ", ".join(map(str, first)) + (", …" if found > _SHOWN else "")
-            notes.broken.append(f"{title}: {found} row(s) {what} and are left out (row {rows})")
+            notes.broken.append(f"{title}: {found} row(s) {what} (row {rows})")
             notes.unreadable += found
 
 

@@ -44,13 +44,17 @@ def open_columns(
 def unlike(columns: dict[str, Column], table: Table) -> list[str]:
     """Columns that aren't taken but are called nearly as a field is: most likely a typing error."""
     used = {reference for column in columns.values() for reference in column.references()}
-    known = {name.casefold(): name for name in (*FIELDS, *ALIASES)}
+    known = {_plain(name): name for name in (*FIELDS, *ALIASES)}
     found = []
     for heading in table.columns:
-        near = difflib.get_close_matches(heading.casefold(), known, n=1, cutoff=0.85)
-        if heading not in used and near and heading.casefold() not in known:
+        near = difflib.get_close_matches(_plain(heading), known, n=1, cutoff=0.92)
+        if heading not in used and near and not by_name((heading,)):
             found.append(f"{table.title}: column {heading} isn't taken; is it {known[near[0]]}?")
     return found
+
+
+def _plain(name: str) -> str:
+    return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def to_rows(
