@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fonds.desk.compare import BAR_WIDTH, TIMELINE_WIDTH, evidence, pieces, timeline
+from fonds.desk.compare import BAR_WIDTH, TIMELINE_WIDTH, evidence, network, pieces, timeline
 
 TEXT = st.text(max_size=30)
 
@@ -60,3 +60,16 @@ def test_studies_are_placed_in_time_order_inside_the_drawing(days: list[str | No
         assert all(0 <= x <= TIMELINE_WIDTH for _, x in places)
         ordered = sorted(places)
         assert [x for _, x in ordered] == sorted(x for _, x in ordered)
+
+
+@given(st.integers(2, 40))
+def test_records_of_a_cluster_are_drawn_apart_and_inside(records: int) -> None:
+    made = network(records, [{"a": 1, "b": records}])
+    nodes, radius = made["nodes"], made["node"]
+    assert [node["number"] for node in nodes] == list(range(1, records + 1))
+    for node in nodes:
+        assert radius <= node["x"] <= made["width"] - radius
+        assert radius <= node["y"] <= made["height"] - radius
+    for one, other in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
+        assert (one["x"] - other["x"]) ** 2 + (one["y"] - other["y"]) ** 2 > (2 * radius) ** 2
+    assert (made["lines"][0]["from"], made["lines"][0]["to"]) == (nodes[0], nodes[-1])

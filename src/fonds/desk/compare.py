@@ -11,7 +11,7 @@ from typing import Any
 
 BAR_WIDTH = 280
 TIMELINE_WIDTH, TIMELINE_EDGE = 860, 40
-NETWORK_WIDTH, NETWORK_HEIGHT, NODE = 360, 300, 13
+NETWORK_WIDTH, NETWORK_HEIGHT, NODE = 360, 300, 13  # NODE: radius of a record's circle
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ def network(records: int, links: list[dict[str, Any]]) -> dict[str, Any]:
         for number, angle in enumerate(angles, 1)
     ]
     lines = [{**link, "from": nodes[link["a"] - 1], "to": nodes[link["b"] - 1]} for link in links]
-    return {"width": NETWORK_WIDTH, "height": NETWORK_HEIGHT, "node": NODE, "nodes": nodes, "lines": lines}
+    node = min(NODE, 400 // records)  # so that no two touch
+    return {"width": NETWORK_WIDTH, "height": NETWORK_HEIGHT, "node": node, "nodes": nodes, "lines": lines}
 
 
 def _day(text: str | None) -> date | None:
