@@ -11,6 +11,9 @@ included) and peak memory (of the process and its children) of training, pairs, 
 records is no tool's. `fonds` uses the plain equality rules that all tools are given, `fonds own rules` is what users
 get. F1 counts all true pairs of records, those that no rule finds included.
 
+On FEBRL Splink is measured with two settings (`splink+dates`: term frequencies on birth dates too), and the better of
+the two is compared with, figure by figure.
+
 The keys of `ratios`, over the rows `fonds` and `splink` of each set:
   splink_time, splink_cpu   the largest quotient ours / theirs
   splink_memory        the same over the sets of 10^5 records and more (of all, where there are none such: below that
@@ -46,6 +49,7 @@ from rich.table import Table
 
 QUICK = ("febrl3 dicom", "mild dicom")
 SATURATED = 0.99
+COMPARED = ("best", f"f1_{DEFAULT}", "recall_at_999")
 LARGE = 100_000
 PATIENCE = 100_000
 """Records up to which recordlinkage is asked: it holds every candidate pair in pandas."""
@@ -125,9 +129,16 @@ def measure(chosen: DataSet, folder: Path, tools: list[str]) -> dict[str, Figure
     return found
 
 
+def _best(row: dict[str, Figures]) -> Figures:
+    """Splink's figures: of two settings the better one of each."""
+    rows = [figures for tool, figures in row.items() if tool.startswith("splink")]
+    lower = ("wall", "cpu", "rss")
+    return {key: (min if key in lower else max)(one[key] for one in rows) for key in (*lower, *COMPARED)}
+
+
 def ratios(results: Results) -> dict[str, float | None]:
     """The figures that the module's text names; None where no such row was measured."""
-    both = {name: (row["fonds"], row["splink"]) for name, row in results.items() if {"fonds", "splink"} <= set(row)}
+    both = {name: (row["fonds"], _best(row)) for name, row in results.items() if {"fonds", "splink"} <= set(row)}
     open_sets = {name: row for name, row in both.items() if row[1]["best"] < SATURATED}
     febrl = [
         (row["fonds"], row["recordlinkage"])
@@ -199,6 +210,8 @@ def main() -> None:
         for name in names:
             chosen = sets[name]
             tools = ["fonds own rules"] if chosen.alone else ["fonds", *rivals]
+            if rivals and not options.quick and name.startswith("febrl"):
+                tools.append("splink+dates")
             if not chosen.alone and not options.quick:
                 tools += ["fonds own rules", *(["recordlinkage"] if chosen.size <= PATIENCE else [])]
             started = time.perf_counter()

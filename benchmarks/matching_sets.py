@@ -84,7 +84,9 @@ def data_sets(size: int) -> dict[str, DataSet]:
         ]
     for records in sorted({10_000, size}):
         hard = lambda records=records: population(records, 7, "hard")  # noqa: E731
-        found.append(DataSet(f"hard {records:,}", DICOM, hard, IDENTIFIER + NAMES_AND_DATE, records, alone=True))
+        found.append(
+            DataSet(f"hard 10^{len(str(records)) - 1}", DICOM, hard, IDENTIFIER + NAMES_AND_DATE, records, alone=True)
+        )
     return {one.name: one for one in found}
 
 
