@@ -21,7 +21,7 @@ SIGNS = st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc", "Zs", "Z
 DELIMITERS = str.maketrans("^=\\", "   ")
 TEXTS = st.text(st.one_of(SIGNS, st.sampled_from("|^&~\\=")), max_size=12)
 
-few = settings(max_examples=15, deadline=None)
+few = settings(max_examples=10, deadline=None)
 
 
 @pytest.fixture(scope="module")

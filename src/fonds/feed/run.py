@@ -42,8 +42,7 @@ def feed(project: Project, *, progress: Progress | None = None, force: bool = Fa
             return run.result()
         with tempfile.TemporaryDirectory(prefix="fonds-feeds-") as scratch:
             loaded, kept = _read(run, feeds, Path(scratch))
-            for table in OUTPUTS:
-                _write(run, table, [one.files[table] for one in loaded], kept, Path(scratch))
+            _write(run, loaded, kept, Path(scratch))
         run.count("feeds", len(feeds))
         run.count("rows", sum(one.notes.rows for one in loaded))
         run.count("unreadable", sum(one.notes.unreadable for one in loaded))
@@ -91,31 +90,29 @@ def _keep(run: StageRun, name: str, error: ArchiveUnreachable) -> str:
     return name
 
 
-def _write(run: StageRun, table: str, files: list[Path], kept: list[str], scratch: Path) -> None:
-    """Put the rows in place of the table, in one commit, unless they are the same."""
-    catalog = run.catalog
-    before = catalog.files(table)
-    columns = ", ".join(quote(name) for name in schema.table(run.project, table).schema)
+def _write(run: StageRun, loaded: list[Loaded], kept: list[str], scratch: Path) -> None:
+    """Put the rows in place of each table, in one commit, unless they are the same."""
+    catalog, versions = run.catalog, run.catalog.versions()
     names = ", ".join(map(literal, kept)) or "NULL"
     with catalog.connect() as connection:
-        parts = [
-            f"FROM {table} WHERE feed IN ({names})",
-            *(f"FROM read_parquet({literal(str(file))})" for file in files),
-        ]
-        connection.execute(f"CREATE VIEW fresh AS {' UNION ALL '.join(f'SELECT {columns} {part}' for part in parts)}")
-        # rows have keys, so a sum over their hashes tells whether one of them is another
-        prints = [
-            connection.execute(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM {name}").fetchall()
-            for name in (table, "fresh")
-        ]
-        if prints[0] == prints[1] and table in catalog.versions():
-            return
-        whole = scratch / f"{table}.parquet"
-        connection.execute(
-            f"COPY (FROM fresh ORDER BY ALL) TO {literal(str(whole))} (FORMAT parquet, COMPRESSION zstd)"
-        )
-    catalog.commit(table, add=[whole], remove=before)
-    run.tables.append(table)
+        for table in OUTPUTS:
+            columns = ", ".join(quote(name) for name in schema.table(run.project, table).schema)
+            parts = [
+                f"FROM {table} WHERE feed IN ({names})",
+                *(f"FROM read_parquet({literal(str(one.files[table]))})" for one in loaded),
+            ]
+            fresh = " UNION ALL ".join(f"SELECT {columns} {part}" for part in parts)
+            # rows have keys, so a sum over their hashes tells whether one of them is another
+            prints = [
+                connection.execute(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM ({rows})").fetchall()
+                for rows in (f"FROM {table}", fresh)
+            ]
+            if prints[0] == prints[1] and table in versions:
+                continue
+            whole = literal(str(scratch / f"{table}.parquet"))
+            connection.execute(f"COPY ({fresh} ORDER BY ALL) TO {whole} (FORMAT parquet, COMPRESSION zstd)")
+            catalog.commit(table, add=[scratch / f"{table}.parquet"], remove=catalog.files(table))
+            run.tables.append(table)
 
 
 def _tell_merges(run: StageRun) -> None:
