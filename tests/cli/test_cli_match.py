@@ -133,6 +133,7 @@ def test_a_person_is_told_with_its_weakest_link(hospital: Project, fonds: Fonds)
     assert code == 0
     assert "2 records" in out
     assert "holds it together" in out
+    assert "weakest link" in out
     assert all(record in out for record in persons.filter(person_id=persons["person_id"][0])["record_id"])
 
 

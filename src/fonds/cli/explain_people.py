@@ -128,12 +128,11 @@ def _person(told: PersonTold) -> None:
     show.data.print(_records(told.records))
     linked = [link for link in told.links if link["band"] == "link"]
     if linked:
-        weakest = linked[0]
-        say(f"\n[bold]What holds it together[/], the weakest link first ({counted(len(linked), 'pair')})")
+        say(f"\n[bold]What holds it together[/], the lightest first ({counted(len(linked), 'pair')})")
         for link in linked[:MOST_LINKS]:
             why = f"decided by {link['decided_by']}" if link["decided"] else link["note"]
             told_why = f" [dim]{escape(why)}[/]" if why else ""
-            mark = " [yellow]weakest[/]" if link is weakest and len(linked) > 1 else ""
+            mark = " [yellow]weakest link[/]" if (link["record_a"], link["record_b"]) == told.weakest else ""
             say(f"  {link['weight']:>7.1f}  {link['record_a']} – {link['record_b']}{mark}{told_why}")
         if (more := len(linked) - MOST_LINKS) > 0:
             say(f"[dim]  {more} more; --json has all[/]")

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import polars as pl
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
 
 from fonds.catalog.store import Catalog
 from fonds.errors import QueryRefused
@@ -51,11 +54,16 @@ class PairTold:
 
 @dataclass(frozen=True, slots=True)
 class PersonTold:
-    """A person: its records, the pairs between them (weakest first, firm ones last), and what happened to it."""
+    """A person: its records, the pairs between them (weakest first, firm ones last), and what happened to it.
+
+    `weakest` is the link without which it falls into two parts that nothing stronger joins: of all links that are
+    needed to join its records the lightest; None when all that are needed are firm (a decision, one identifier).
+    """
 
     person: str
     records: list[Row]
     links: list[Row]
+    weakest: tuple[str, str] | None
     events: list[Row]
 
 
@@ -102,12 +110,31 @@ def explain_person(project: Project, person: str) -> PersonTold:
         members = [row["record_id"] for row in _rows(connection, "explain_members", person=person)]
         if not members:
             raise QueryRefused(f'there is no person {person}; `fonds sql "select person_id from persons"` lists them')
+        links = _rows(connection, "explain_links", records=members)
         return PersonTold(
             person,
             _rows(connection, "explain_records", records=members),
-            _rows(connection, "explain_links", records=members),
+            links,
+            _weakest(members, [link for link in links if link["band"] == "link"]),
             _rows(connection, "explain_events", records=members),
         )
+
+
+def _weakest(members: list[str], links: list[Row]) -> tuple[str, str] | None:
+    """The lightest link of the heaviest spanning tree; firm links are heavier than any weight."""
+    if not links:
+        return None
+    number = {record: place for place, record in enumerate(members)}
+    ends = np.array([(number[link["record_a"]], number[link["record_b"]]) for link in links])
+    firm = np.array([link["decided"] == "link" or link["outcome"] == "link" for link in links])
+    # a link costs the less the heavier it is; 0 would be no link
+    cost = np.where(firm, 1.0, 1000.0 - np.array([float(link["weight"]) for link in links]))
+    tree = minimum_spanning_tree(coo_array((cost, ends.T), shape=(len(members), len(members)))).tocoo()
+    if not tree.nnz or tree.data.max() <= 1:
+        return None
+    dearest = int(tree.data.argmax())
+    a, b = sorted((members[tree.row[dearest]], members[tree.col[dearest]]))
+    return a, b
 
 
 def _steps(text: str | None, usual: dict[tuple[str, str], float]) -> list[Row]:

@@ -65,7 +65,9 @@ def sample(project: Project, *, size: int = 200, seed: int = 1) -> Drawn:
         .group_by("stratum")
         .agg(pl.col("same").count().alias("labelled"))
     )
-    return Drawn(kept, strata.join(told, on="stratum").select("stratum", "pairs", "drawn", "labelled"))
+    return Drawn(
+        kept, strata.join(told, on="stratum", maintain_order="left").select("stratum", "pairs", "drawn", "labelled")
+    )
 
 
 def draw(
