@@ -29,8 +29,11 @@ def fingerprints(prepared: pl.DataFrame, matcher: Matcher) -> pl.DataFrame:
     return pl.DataFrame({"record_id": prepared["record_id"], "fingerprint": total})
 
 
-def fresh(now: pl.DataFrame, last: pl.DataFrame) -> pl.Series:
-    """Which records (Boolean, in the order of `now`) have another fingerprint than in `last`, or had none."""
+def fresh(now: pl.DataFrame, last: pl.DataFrame | None) -> pl.Series:
+    """Which records (Boolean, in the order of `now`) have another fingerprint than in `last`, or had none; all of them
+    when nothing is known of the last run."""
+    if last is None:
+        return pl.Series("fresh", np.ones(now.height, dtype=np.bool_))
     both = now.join(last, on="record_id", how="left", suffix="_last", maintain_order="left")
     return both.select(pl.col("fingerprint").ne_missing(pl.col("fingerprint_last")).alias("fresh"))["fresh"]
 
@@ -40,7 +43,7 @@ def standing(files: list[Path], ids: pl.Series, fresh: pl.Series, matcher: Match
 
     `ids` are the record identifiers by number. Pairs of records that are gone are left out.
     """
-    if not files:
+    if not files or fresh.all():
         return pl.DataFrame(schema=SHARD)
     old = pl.DataFrame({"record_id": ids, "n": pl.int_range(len(ids), dtype=pl.Int32, eager=True)}).filter(~fresh)
     bits = pl.sum_horizontal(

@@ -104,5 +104,13 @@ def remember(project: Project, fingerprints: pl.DataFrame, *, fit: int, pairs: i
     os.replace(aside, path)
 
 
+def scratch(project: Project) -> Path:
+    """An empty folder for the files of a run; what a run that was killed left there goes."""
+    folder = _folder(project) / "scratch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def _folder(project: Project) -> Path:
     return project.catalog_dir / "match"

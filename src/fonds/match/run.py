@@ -86,13 +86,15 @@ def match(
         seen = None
         if fit is not None and due is None and not force:
             seen = kept.seen(project, fit=fit.facts["run"], pairs=run.catalog.versions().get("pairs", -1))
-        if seen is None:
-            fresh = pl.repeat(True, prepared.height, eager=True)
-            compared, standing = compare(prepared, matcher), pl.DataFrame(schema=incremental.SHARD)
-        else:
-            fresh = incremental.fresh(now, seen)
-            compared = compare(prepared, matcher, fresh=fresh)
-            standing = incremental.standing(run.catalog.files("pairs"), prepared["record_id"], fresh, matcher)
+        fresh = incremental.fresh(now, seen)
+        compared = compare(
+            prepared,
+            matcher,
+            fresh=None if seen is None else fresh,
+            runner=project.settings.runner,
+            scratch=kept.scratch(project),
+        )
+        standing = incremental.standing(run.catalog.files("pairs"), prepared["record_id"], fresh, matcher)
         if fit is None or due is not None:
             trained = learn(prepared, matcher, compared, decided)
             facts = _facts(run, trained, digest, prepared.height)

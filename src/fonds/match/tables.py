@@ -9,7 +9,7 @@ import polars as pl
 from fonds.catalog import schema
 from fonds.match.cluster import Clustered
 from fonds.match.definition import Matcher
-from fonds.match.kept import Kept
+from fonds.match.kept import Kept, scratch
 from fonds.match.persons import allocate, events, settled
 from fonds.match.score import evidence
 from fonds.match.teach import teaches
@@ -68,9 +68,7 @@ def _pairs(
     pairs: pl.DataFrame,
 ) -> None:
     """Pairs and evidence go into files part by part: the text of millions of waterfalls never is in memory at once."""
-    scratch = run.project.catalog_dir / "match" / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    folder = scratch(run.project)
     held = prepared["studies"].list.len().cast(pl.Int64)
     definition = schema.table(run.project, "pairs")
     asks = _asks(matcher, pairs)
@@ -88,12 +86,12 @@ def _pairs(
             "na", "nb", "evidence"
         )
         told = told.join(why, on=["na", "nb"], how="left").join(asks, on=["band", "pattern"], how="left")
-        files.append(scratch / f"{number}.parquet")
+        files.append(folder / f"{number}.parquet")
         shaped = schema.conform(definition, told.select(name for name in definition.schema if name in told.columns))
         shaped.write_parquet(files[-1])
     run.catalog.commit("pairs", add=files, remove=run.catalog.files("pairs"))
     run.tables.append("pairs")
-    shutil.rmtree(scratch)
+    shutil.rmtree(folder)
 
 
 def _asks(matcher: Matcher, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -106,10 +104,8 @@ def _asks(matcher: Matcher, pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _append(run: StageRun, name: str, rows: pl.DataFrame) -> None:
     if rows.height:
-        scratch = run.project.catalog_dir / "match" / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        schema.conform(schema.table(run.project, name), rows).write_parquet(scratch / "rows.parquet")
-        run.catalog.commit(name, add=[scratch / "rows.parquet"], remove=[])
-        shutil.rmtree(scratch)
+        folder = scratch(run.project)
+        schema.conform(schema.table(run.project, name), rows).write_parquet(folder / "rows.parquet")
+        run.catalog.commit(name, add=[folder / "rows.parquet"], remove=[])
+        shutil.rmtree(folder)
     run.tables.append(name)
