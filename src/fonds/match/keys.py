@@ -123,6 +123,8 @@ class _Keys:
 
     def of(self, columns: tuple[str, ...]) -> tuple[Longs, int]:
         """Key by record, MISSING where one of the columns is, and how many keys there can be."""
+        if not columns:
+            return np.zeros(self.vocabulary.height, dtype=np.int64), 1
         if len(columns) == 1:
             codes, count = self.one(columns[0])
             return codes.astype(np.int64), count
