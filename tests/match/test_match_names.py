@@ -90,7 +90,8 @@ def test_the_table_says_nothing_twice() -> None:
         ("Noworodek Kowalska", "KOWALSKA", "", "newborn"), ("UNKNOWN^Maria", "", "MARIA", None),
         ("Smith^Unbekannt", "SMITH", "", "unknown"), ("Baby^Maria", "BABY", "MARIA", None),
         ("Test^Otto", "TEST", "OTTO", None), ("Testa^Anna", "TESTA", "ANNA", None),
-        ("Girlach^Eva", "GIRLACH", "EVA", None),
+        ("Girlach^Eva", "GIRLACH", "EVA", None), ("Blank^Anna", "BLANK", "ANNA", None),
+        ("Sohn^Eva", "SOHN", "EVA", None), ("Weidinger^Konstanze", "WEIDINGER", "KONSTANZE", None),
     ],
 )  # fmt: skip
 def test_what_is_left_of_a_name(name: str, family: str, first: str, why: str | None) -> None:

@@ -75,12 +75,14 @@ def _born(split: pl.DataFrame, folder: names.Folder) -> pl.DataFrame:
     kinds = folder.table.not_names
     doubtful = _kind(pl.col("F"), kinds.doubtful, whole=True)
     split = split.with_columns(doubtful.alias("doubtful"))
-    # Baby and Test are names, too: who has a given name that is one is taken at the word
+    # Baby and Test are names, too: as a family name, with a given name that is one, they are taken for what they say
     few = split.filter(pl.col("doubtful").is_not_null())["G"]
     known = [
         text for text in few.to_list() if names.key("".join(names.words(text.partition("^")[0])[:1])) in folder.forms
     ]
-    split = split.with_columns(pl.col("doubtful").is_not_null().and_(pl.col("G").is_in(known)).alias("spoken"))
+    split = split.with_columns(
+        (~pl.col("unordered") & pl.col("doubtful").is_not_null() & pl.col("G").is_in(known)).alias("spoken")
+    )
     joint = pl.when(pl.col("unordered")).then(pl.lit(" ")).otherwise(pl.lit("^"))
     split = split.with_columns((pl.col("F") + joint + pl.col("G")).str.strip_chars(" ^").alias("whole"))
     if not kinds.newborn:
@@ -110,7 +112,8 @@ def _named(split: pl.DataFrame, table: Names) -> pl.DataFrame:
     )
     split = split.with_columns(
         named.then(anywhere).alias("name_why"),
-        named.then(_kind(pl.col("F"), kinds.component, whole=True)).alias("family_why"),
+        pl.when(~pl.col("newborn") & ~pl.col("spoken")).then(_kind(pl.col("F"), kinds.component, whole=True))
+        .alias("family_why"),
         named.then(_kind(pl.col("G").str.replace_all("^", " ", literal=True), kinds.component, whole=True))
         .otherwise(pl.lit("newborn")).alias("given_why"),
         pl.when("spoken").then("doubtful").alias("doubtful"),
