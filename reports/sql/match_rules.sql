@@ -1,7 +1,9 @@
 -- What each blocking rule finds: pairs of the last run that compared all records, links, and links no other rule finds
 WITH last AS (
     SELECT counts FROM runs WHERE stage = 'match' AND status = 'done'
-        AND coalesce(counts->>'$.fresh', counts->>'$.records') = counts->>'$.records' ORDER BY run DESC LIMIT 1
+        AND coalesce(json_extract_string(counts, '$.fresh'), json_extract_string(counts, '$.records'))
+            = json_extract_string(counts, '$.records')
+    ORDER BY run DESC LIMIT 1
 ), compared AS (
     SELECT substr(key, 10) AS rule, value::BIGINT AS pairs
     FROM (SELECT unnest(json_keys(counts)) AS key, json_extract_string(counts, '$."' || key || '"') AS value FROM last)

@@ -17,7 +17,7 @@ WITH asked AS (
         sum(step.weight) OVER (PARTITION BY record_a, record_b ORDER BY place) AS reached
     FROM steps WHERE step.weight IS NOT NULL AND NOT (step.label = 'missing' AND step.weight = 0)
 )
-SELECT pair, step, weight, begins, ends, side FROM (
+SELECT pair, step, round(weight, 1) + 0 AS weight, begins, ends, side FROM (
     SELECT *, reached - weight AS begins, reached AS ends, CASE WHEN weight < 0 THEN 'against' ELSE 'for' END AS side
     FROM fallen
     UNION ALL BY NAME

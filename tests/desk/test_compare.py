@@ -29,7 +29,7 @@ def test_only_what_differs_is_marked() -> None:
 
 @given(st.lists(st.floats(-30, 30), max_size=8))
 def test_bars_stay_in_their_width_and_end_at_the_sum(weights: list[float]) -> None:
-    steps = evidence(json.dumps([{"comparison": "c", "label": "l", "weight": weight} for weight in weights]))
+    steps, _ = evidence(json.dumps([{"comparison": "c", "label": "l", "weight": weight} for weight in weights]))
     assert len(steps) == len(weights) + bool(weights)
     for step in steps:
         assert 0 <= step["x"] <= BAR_WIDTH + 0.1
@@ -40,13 +40,24 @@ def test_bars_stay_in_their_width_and_end_at_the_sum(weights: list[float]) -> No
 
 def test_the_prior_stands_first() -> None:
     told = [("sex", 1.0), ("birth_date", 9.0), ("prior", -8.0)]
-    steps = evidence(json.dumps([{"comparison": name, "label": "l", "weight": weight} for name, weight in told]))
+    steps, _ = evidence(json.dumps([{"comparison": name, "label": "l", "weight": weight} for name, weight in told]))
     assert [step["comparison"] for step in steps] == ["prior", "sex", "birth date", "sum"]
 
 
 def test_a_pair_without_evidence_has_no_bars() -> None:
-    assert evidence(None) == []
-    assert evidence("[]") == []
+    assert evidence(None) == ([], [])
+    assert evidence("[]") == ([], [])
+
+
+def test_what_neither_record_tells_is_named_apart() -> None:
+    told = [
+        {"comparison": "national_id", "label": "missing", "a": None, "b": None, "weight": 0.0},
+        {"comparison": "phone", "label": "missing", "a": "0431", "b": None, "weight": 0.0},
+        {"comparison": "sex", "label": "missing", "a": None, "b": None, "weight": -0.5},
+    ]
+    steps, unknown = evidence(json.dumps(told))
+    assert [step["comparison"] for step in steps] == ["phone", "sex", "sum"]
+    assert unknown == ["national id"]
 
 
 @given(st.lists(st.sampled_from(["20100101", "19991231", "20241105", "2010.1.1", "20101399", "", None]), max_size=6))

@@ -35,16 +35,23 @@ def pieces(a: str | None, b: str | None) -> tuple[list[Piece], list[Piece]]:
     return first, second
 
 
-def evidence(text: str | None) -> list[dict[str, Any]]:
+def _says_nothing(step: dict[str, Any]) -> bool:
+    return step.get("label") == "missing" and not step.get("a") and not step.get("b") and not step.get("weight")
+
+
+def evidence(text: str | None) -> tuple[list[dict[str, Any]], list[str]]:
     """The comparisons of a pair with where each bar begins and ends, in pixels of a bar BAR_WIDTH wide.
 
-    Bars start where the one before ended, so the last end is the sum: a waterfall. It begins with the prior, what is so
+    Beside them the names of those that neither record has a value for. Bars start where the one before ended, so the last end is the sum: a waterfall. It begins with the prior, what is so
     before anything is compared. Weights are log2 of Bayes factors.
     """
-    steps: list[dict[str, Any]] = sorted(json.loads(text or "[]"), key=lambda step: step["comparison"] != "prior")
+    told: list[dict[str, Any]] = sorted(json.loads(text or "[]"), key=lambda step: step["comparison"] != "prior")
+    for step in told:
+        step["comparison"] = step["comparison"].replace("_", " ")
+    unknown = [step["comparison"] for step in told if _says_nothing(step)]
+    steps = [step for step in told if not _says_nothing(step)]
     ends, reached = [0.0], 0.0
     for step in steps:
-        step["comparison"] = step["comparison"].replace("_", " ")
         reached += float(step.get("weight") or 0.0)
         ends.append(reached)
     low, high = min(ends), max(ends)
@@ -59,7 +66,7 @@ def evidence(text: str | None) -> list[dict[str, Any]]:
         total["width"] = round(max(abs(reached) * scale, 1.0), 1)
         steps.append(total)
     zero = round(-low * scale, 1)
-    return [{**step, "zero": zero} for step in steps]
+    return [{**step, "zero": zero} for step in steps], unknown
 
 
 def timeline(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> dict[str, Any] | None:

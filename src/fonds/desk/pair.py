@@ -57,6 +57,7 @@ def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, An
     shared = _accessions(studies[0]) & _accessions(studies[1])
     for study in (*studies[0], *studies[1]):
         study["shared"] = (study["accession"] or "").strip() in shared
+    steps, unknown = evidence(found[0]["evidence"])
     known = [*FIELDS, *(field for field in FURTHER if left[field[1]] or right[field[1]])]
     return {
         **found[0],
@@ -67,7 +68,8 @@ def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, An
         "changed": changed,
         "feeds": [record["source"] for record in (left, right) if record["origin"] == "feed"],
         "context": [(label, left[name], right[name]) for label, name in CONTEXT if left[name] or right[name]],
-        "steps": evidence(found[0]["evidence"]),
+        "steps": steps,
+        "unknown": unknown,
         "studies_a": studies[0],
         "studies_b": studies[1],
         "timeline": timeline(*studies),
