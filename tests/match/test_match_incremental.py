@@ -19,7 +19,7 @@ from fonds.match.cluster import Clustered
 from fonds.match.decide import Decider
 from fonds.match.definition import Matcher, Names
 from fonds.match.merges import NONE
-from fonds.match.prepare import prepare
+from fonds.match.prepare import learned, prepare
 from fonds.match.run import link
 from fonds.project.definitions import load_yaml
 from fonds.project.folders import shipped
@@ -41,20 +41,20 @@ ROWS = st.tuples(
 )  # fmt: skip
 
 
-def prepared(held: dict[int, Row]) -> pl.DataFrame:
+def prepared(held: dict[int, Row], known: pl.DataFrame | None = None) -> pl.DataFrame:
     rows = [
         {"record_id": f"R{n:03d}", "source": "rad", "issuer": "RAD" if n % 2 else "CARD", "PatientID": number,
          "PatientName": f"{family}^{given}", "PatientBirthDate": birth, "PatientSex": sex, "last_study": "20200101",
          "studies": [f"1.{study}"]}
         for n, (family, given, birth, sex, number, study) in sorted(held.items())
     ]  # fmt: skip
-    return prepare(pl.DataFrame(rows), SMALL, NAMES)
+    return prepare(pl.DataFrame(rows), SMALL, NAMES, known=known)
 
 
 ALL = prepared(
     {n: (FAMILIES[n % 4], GIVENS[n % 3], DATES[n % 3], "MF"[n % 2], str(n % 4 + 1), n % 6 + 1) for n in range(40)}
 )
-TRAINED = link(ALL, SMALL, NOTHING)[1]
+TRAINED, LEARNED = link(ALL, SMALL, NOTHING)[1], learned(ALL)
 
 
 def stored(pairs: pl.DataFrame, folder: Path) -> Path:
@@ -93,7 +93,7 @@ def test_any_batches_end_as_a_full_run(
     said = NOTHING.vstack(pl.DataFrame([("R001", "R002", verdict, "ann")], schema=NOTHING.schema, orient="row"))
     for came, gone in batches:
         held = {n: row for n, row in {**held, **came}.items() if n not in gone} or came
-        frame = prepared(held)
+        frame = prepared(held, LEARNED)
         now = incremental.fingerprints(frame, SMALL)
         fresh = incremental.fresh(now, seen)
         standing = incremental.standing(files, frame["record_id"], fresh, SMALL)
@@ -102,6 +102,17 @@ def test_any_batches_end_as_a_full_run(
         assert part.pairs.equals(whole.pairs)
         assert part.labels == whole.labels
         seen, files = now, [stored(part.pairs, folder)]
+
+
+def test_a_row_as_prepared_follows_from_its_record_and_what_was_learned_alone() -> None:
+    held = {n: (f"Fam{'ABC'[n]}", "Brzwik", "19400110", "M", str(n), 1) for n in range(3)}
+    alone = {0: held[0]}
+    assert prepared(held)["given_known"].all()
+    assert not prepared(alone)["given_known"].any()
+    known = learned(prepared(held))
+    assert known.rows() == [("given name", "BRZWIK")]
+    assert prepared(alone, known).drop("n").equals(prepared(held)[:1].drop("n"))
+    assert not prepared(held, known.clear())["given_known"].any()
 
 
 def tables(catalog: Catalog) -> dict[str, pl.DataFrame]:
@@ -155,7 +166,7 @@ REASONS: dict[str, tuple[tuple[str, int, pl.DataFrame], str | None]] = {
 @pytest.mark.parametrize("case", REASONS)
 def test_when_weights_are_fitted_anew(case: str) -> None:
     asked, expected = REASONS[case]
-    fit = kept.Kept(TRAINED.fitted, TRAINED.frequencies, LABELS, {"model_sha256": "digest", "records": 1000})
+    fit = kept.Kept(TRAINED.fitted, TRAINED.frequencies, LEARNED, LABELS, {"model_sha256": "digest", "records": 1000})
     reason = fit.due(*asked)
     assert reason is None if expected is None else expected in str(reason)
 
@@ -178,11 +189,14 @@ def test_a_fit_is_read_as_it_was_written_and_one_that_cannot_be_read_is_none(
     project = make_project(tmp_path)
     assert kept.read(project, SMALL) is None
     for run in (1, 2):
-        kept.write(project, SMALL, kept.Kept(TRAINED.fitted, TRAINED.frequencies, LABELS, {"run": run, "records": 40}))
+        kept.write(
+            project, SMALL, kept.Kept(TRAINED.fitted, TRAINED.frequencies, LEARNED, LABELS, {"run": run, "records": 40})
+        )
     found = kept.read(project, SMALL)
     assert found is not None
     assert found.fitted.as_json(SMALL) == TRAINED.fitted.as_json(SMALL)
     assert found.frequencies.table.equals(TRAINED.frequencies.table)
+    assert found.learned.equals(LEARNED)
     assert found.labels.equals(LABELS)
     assert found.facts["run"] == 2
     assert [path.name for path in (project.catalog_dir / "match").glob("fit-*")] == ["fit-2"]

@@ -207,11 +207,12 @@ def _whole(
 def _broken(across: pl.DataFrame, matcher: Matcher, prior: float) -> pl.DataFrame:
     """Clusters in which something keeps two groups apart, and what."""
     speaks = (pl.col("probability") < matcher.bands.review) & (pl.col("weight") < prior)
+    two = pl.col("same_issuer") & pl.col("merged").is_null() & ~pl.col("link")
     why = (
         pl.when(pl.col("decided") == "not_same").then(pl.lit("a steward keeps two records apart"))
         .when(pl.col("merged").eq_missing(False)).then(pl.lit("a feed's merge contradicts the demographics"))
         .when(pl.col("outcome").is_in(["reject", "overlay"])).then(pl.format("two records: {}", "rule"))
-        .when(pl.col("same_issuer") & pl.col("merged").is_null()).then(pl.lit("two identifiers of one issuer"))
+        .when(two).then(pl.lit("two identifiers of one issuer"))
         .when(speaks).then(pl.lit("the evidence between two records is against it"))
     )  # fmt: skip
     found = across.select("cluster", why.alias("why")).drop_nulls()

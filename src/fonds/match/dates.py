@@ -11,13 +11,16 @@ _FIRST, _LAST, _OLDEST = 1850, 2100, 120
 """Years a birth date may lie in, and the age nobody is examined above."""
 
 
-def births(found: pl.DataFrame, missing: Missing) -> pl.DataFrame:
+HEAPED = "heaped on 1 January"
+
+
+def births(found: pl.DataFrame, missing: Missing, heaped: list[str] | None = None) -> pl.DataFrame:
     """The columns birth_date, birth_year, birth_day and birth_why of records, in their order.
 
     Reads PatientBirthDate with date_order, last_study, and age as told at aged_at (PatientAge, StudyDate). A whole date
     is YYYYMMDD in birth_date; where only the year can be trusted, birth_year alone is set. `birth_why` says what is not
     known and why: absent, not a date, impossible, default, two-digit year, order unknown, year only, derived from age,
-    heaped on 1 January.
+    heaped on 1 January. `heaped` are the sources that have too many of these; they are counted when it is None.
     """
     text = pl.col("PatientBirthDate").fill_null("").str.strip_chars()
     order = pl.when(pl.col("date_order").is_in(["us", "european"])).then(pl.col("date_order"))
@@ -38,10 +41,12 @@ def births(found: pl.DataFrame, missing: Missing) -> pl.DataFrame:
     told = pl.when(told.is_null() & ~possible.fill_null(False)).then(pl.lit("impossible")).otherwise(told)
     read = read.with_columns(told.alias("why"))
     derived = pl.when(_derived()).then(pl.lit("derived from age"))
-    heaped = pl.when(_heaped(read, missing)).then(pl.lit("heaped on 1 January"))
-    read = read.with_columns(pl.coalesce("why", derived, heaped).alias("told"))
+    first = (pl.col("day").str.slice(4) == "0101").fill_null(False)
+    heap = pl.col("source").is_in(_heaped(read, missing) if heaped is None else heaped) & first
+    told = pl.coalesce("why", derived, pl.when(heap).then(pl.lit(HEAPED)))
+    read = read.with_columns(told.alias("told"))
     whole = pl.when(pl.col("told").is_null()).then(pl.col("day"))
-    by_year = pl.col("told").is_in(["derived from age", "heaped on 1 January", "order unknown", "year only"])
+    by_year = pl.col("told").is_in(["derived from age", HEAPED, "order unknown", "year only"])
     year = pl.when(by_year).then(pl.coalesce("year", pl.col("day").str.head(4)))
     return read.select(
         whole.alias("birth_date"),
@@ -133,12 +138,12 @@ def _derived() -> pl.Expr:
     return (same_year & ((day == "0101") | (day == pl.col("aged_at").str.slice(4)))).fill_null(False)
 
 
-def _heaped(read: pl.DataFrame, missing: Missing) -> pl.Expr:
-    """1 January of a source that has far more of them than a calendar: each identifier is counted once."""
+def _heaped(read: pl.DataFrame, missing: Missing) -> list[str]:
+    """Sources that have far more birthdays on 1 January than a calendar: each identifier is counted once."""
     people = read.filter(pl.col("why").is_null()).select("source", "issuer", "PatientID", "day").unique()
     counted = people.group_by("source").agg(
         (pl.col("day").str.slice(4) == "0101").sum().alias("firsts"), pl.len().alias("all")
     )
     heap = missing.heaped
     many = counted.filter((pl.col("firsts") >= heap.least) & (pl.col("firsts") >= heap.share * pl.col("all")))
-    return pl.col("source").is_in(many["source"].to_list()) & (pl.col("day").str.slice(4) == "0101").fill_null(False)
+    return many["source"].drop_nulls().to_list()

@@ -26,10 +26,12 @@ _GROWN, _LABELLED = 0.1, 20
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A fit with the frequencies and the labels that belong to it, and its provenance as in fitted.json."""
+    """A fit with all that belongs to it, and its provenance as in fitted.json."""
 
     fitted: Fitted
     frequencies: Frequencies
+    learned: pl.DataFrame
+    """what preparation learned from the records (prepare.learned)"""
     labels: pl.DataFrame
     """record_a, record_b, decided: the decisions it learned from"""
     facts: dict[str, Any]
@@ -55,8 +57,8 @@ def read(project: Project, matcher: Matcher) -> Kept | None:
         facts = json.loads((folder / "fitted.json").read_text(encoding="utf-8"))
         parts = folder / facts["folder"]
         frequencies = Frequencies.read(parts / "frequencies.parquet")
-        labels = pl.read_parquet(parts / "labels.parquet")
-        return Kept(Fitted.from_json(matcher, facts), frequencies, labels, facts)
+        learned, labels = (pl.read_parquet(parts / f"{name}.parquet") for name in ("learned", "labels"))
+        return Kept(Fitted.from_json(matcher, facts), frequencies, learned, labels, facts)
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
         return None
 
@@ -68,6 +70,7 @@ def write(project: Project, matcher: Matcher, kept: Kept) -> None:
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     kept.frequencies.write(parts / "frequencies.parquet")
+    kept.learned.write_parquet(parts / "learned.parquet")
     kept.labels.select(*_LABELS).write_parquet(parts / "labels.parquet")
     told = {
         **kept.facts,

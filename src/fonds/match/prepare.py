@@ -10,7 +10,7 @@ import polars as pl
 from fonds.catalog.schema import OTHER_IDS
 from fonds.match.addresses import COLUMNS, addresses
 from fonds.match.components import any_of, components
-from fonds.match.dates import births
+from fonds.match.dates import HEAPED, births
 from fonds.match.definition import COLUMNS as DEFINED
 from fonds.match.definition import Matcher, Names
 from fonds.match.names import FAMILY, GIVEN, Folder, folded
@@ -27,16 +27,18 @@ def records(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return connection.sql((_SQL / "records.sql").read_text(encoding="utf-8")).pl().sort("record_id")
 
 
-def prepare(found: pl.DataFrame, matcher: Matcher, names: Names) -> pl.DataFrame:
+def prepare(found: pl.DataFrame, matcher: Matcher, names: Names, *, known: pl.DataFrame | None = None) -> pl.DataFrame:
     """Records with the columns that blocking and comparisons use, in the order of record_id; `n` numbers them.
 
-    The result depends on the records and the tables alone, not on their order. `missing` lists what counts as not known
-    and why; `missing_summary` counts it.
+    The result depends on the records and the tables alone, not on their order; with `known` (what `learned` made of an
+    earlier result) a row depends on its own record alone. `missing` lists what counts as not known and why;
+    `missing_summary` counts it.
     """
     found = _complete(found).sort("record_id")
     folder = Folder(names)
     named = _folded(found, folder)
-    born = births(found, matcher.missing)
+    heaped = None if known is None else known.filter(pl.col("what") == _HEAPED)["value"].to_list()
+    born = births(found, matcher.missing, heaped)
     said = found.drop("PatientName", *COLUMNS).hstack(named).hstack(born).hstack(addresses(found, folder))
     # a family name that may be a placeholder counts only with a real birth date
     nobody = pl.col("doubtful").is_not_null() & pl.col("birth_date").is_null()
@@ -44,7 +46,9 @@ def prepare(found: pl.DataFrame, matcher: Matcher, names: Names) -> pl.DataFrame
         pl.when(nobody).then("doubtful").otherwise("name_why").alias("name_why"),
         *(pl.when(~nobody).then(pl.col(name)).alias(name) for name in _NAMES),
     )
-    said = said.with_columns(*_lists("family_parts", "given_tokens", "given_forms", "family_forms"), _known(said))
+    said = said.with_columns(
+        *_lists("family_parts", "given_tokens", "given_forms", "family_forms"), _known(said, known)
+    )
     said = said.with_columns(*_identifiers(matcher.missing.patient_ids), *_sex())
     said = said.with_columns(_ids(said), _missing())
     return said.with_row_index("n").with_columns(pl.col("n").cast(pl.Int64)).select(
@@ -54,6 +58,15 @@ def prepare(found: pl.DataFrame, matcher: Matcher, names: Names) -> pl.DataFrame
         "shown_family", "shown_given", pl.col("PatientID").alias("shown_patient_id"),
         pl.col("PatientBirthDate").alias("shown_birth_date"), pl.col("PatientSex").alias("shown_sex"),
     )  # fmt: skip
+
+
+def learned(prepared: pl.DataFrame) -> pl.DataFrame:
+    """What preparation took from all records together: what (given name that several families use, or source with too
+    many birthdays on 1 January) and value. It is kept with the weights, so that a new record changes no other one."""
+    given = prepared.filter("given_known").select(pl.lit(_GIVEN).alias("what"), pl.col("given_first").alias("value"))
+    heaps = prepared.filter(pl.col("missing").list.contains("birth_date: " + HEAPED))
+    heaped = heaps.select(pl.lit(_HEAPED).alias("what"), pl.col("source").alias("value"))
+    return pl.concat([given, heaped]).drop_nulls().unique().sort("what", "value")
 
 
 def missing_summary(prepared: pl.DataFrame) -> pl.DataFrame:
@@ -70,6 +83,7 @@ _FOUND = {
     **{"date_order": pl.String(), "other_ids": OTHER_IDS, "studies": pl.List(pl.String())},
 }
 SEPARATOR = "\x1f"
+_GIVEN, _HEAPED = "given name", "heaped source"
 
 
 def _complete(found: pl.DataFrame) -> pl.DataFrame:
@@ -106,10 +120,12 @@ def _lists(*columns: str) -> list[pl.Expr]:
     return [pl.col(column).fill_null(pl.lit([], pl.List(pl.String()))) for column in columns]
 
 
-def _known(frame: pl.DataFrame) -> pl.Expr:
+def _known(frame: pl.DataFrame, before: pl.DataFrame | None) -> pl.Expr:
     """A given name is known when the table has it, or when three families of these records use it."""
     used = frame.filter(pl.col("family").is_not_null()).group_by("given_first").agg(pl.col("family").n_unique())
     common = used.filter(pl.col("family") >= 3)["given_first"].drop_nulls()
+    if before is not None:
+        common = before.filter(pl.col("what") == _GIVEN)["value"]
     return pl.col("given_known").fill_null(False) | pl.col("given_first").is_in(common.to_list()).fill_null(False)
 
 

@@ -15,7 +15,7 @@ from fonds.match.definition import Matcher, load
 from fonds.match.fitted import Fitted
 from fonds.match.frequencies import Frequencies
 from fonds.match.merges import NONE, identifiers
-from fonds.match.prepare import missing_summary, prepare, records
+from fonds.match.prepare import learned, missing_summary, prepare, records
 from fonds.match.tables import write
 from fonds.match.train import fit
 from fonds.operations import decisions
@@ -80,7 +80,7 @@ def match(
         fit = kept.read(project, matcher)
         due = "there is none of this model" if fit is None else fit.due(digest, found.height, decided)
         due = "asked for" if refit else due
-        prepared = prepare(found, matcher, names)
+        prepared = prepare(found, matcher, names, known=None if fit is None or due else fit.learned)
         run.progress(2, 5, "steps", "records prepared")
         now = incremental.fingerprints(prepared, matcher)
         seen = None
@@ -98,7 +98,7 @@ def match(
         if fit is None or due is not None:
             trained = learn(prepared, matcher, compared, decided)
             facts = _facts(run, trained, digest, prepared.height)
-            fit = kept.Kept(trained.fitted, trained.frequencies, decided, facts)
+            fit = kept.Kept(trained.fitted, trained.frequencies, learned(prepared), decided, facts)
             kept.write(project, matcher, fit)
             run.left.append(f"weights were fitted: {due}")
         run.progress(3, 5, "steps", "records compared")
