@@ -42,8 +42,9 @@ def _says_nothing(step: dict[str, Any]) -> bool:
 def evidence(text: str | None) -> tuple[list[dict[str, Any]], list[str]]:
     """The comparisons of a pair with where each bar begins and ends, in pixels of a bar BAR_WIDTH wide.
 
-    Beside them the names of those that neither record has a value for. Bars start where the one before ended, so the last end is the sum: a waterfall. It begins with the prior, what is so
-    before anything is compared. Weights are log2 of Bayes factors.
+    Bars start where the one before ended, so the last end is the sum: a waterfall. It begins with the prior, what is so
+    before anything is compared. Weights are log2 of Bayes factors. Beside them the names of comparisons that neither
+    record has a value for.
     """
     told: list[dict[str, Any]] = sorted(json.loads(text or "[]"), key=lambda step: step["comparison"] != "prior")
     for step in told:
