@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
@@ -53,8 +53,8 @@ def interval(true: Floats, of: Floats) -> tuple[Floats, Floats]:
     """Jeffreys' 95 % ends of binomial shares, 0 and 1 where all or none is true (Brown, Cai and DasGupta, Statistical
     Science 16, 2001); `of` may be an effective sample size."""
     tail = (1 - LEVEL) / 2
-    low = beta.ppf(tail, true + 0.5, of - true + 0.5)
-    high = beta.ppf(1 - tail, true + 0.5, of - true + 0.5)
+    low = betaincinv(true + 0.5, of - true + 0.5, tail)
+    high = betaincinv(true + 0.5, of - true + 0.5, 1 - tail)
     return np.where(true > 0, low, 0.0), np.where(true < of, high, 1.0)
 
 
