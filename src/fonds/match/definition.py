@@ -142,7 +142,7 @@ class Relatives(Definition):
     `kinds`; what they have in common (`shared`, by comparison and level, a guess worth `shared_pairs` pairs)."""
 
     per_record: float = Field(default=0.02, gt=0)
-    prior_records: float = Field(default=2_000, gt=0)
+    prior_records: float = Field(default=5_000, gt=0)
     shared_pairs: float = Field(default=100, gt=0)
     shared: Annotated[dict[str, Shares], AfterValidator(_whole)] = Field(default_factory=dict)
     kinds: tuple[Kind, ...] = ()

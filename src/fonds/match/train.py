@@ -13,10 +13,12 @@ import numpy as np
 import polars as pl
 
 from fonds.match.definition import Column, Matcher
-from fonds.match.fitted import Fitted, Floats, Levels, agreeing, followed
+from fonds.match.fitted import Fitted, Flags, Floats, Levels, agreeing, followed
 
 _FEW = 1e-12
 _PRECISION, _ROUNDS = 1e-5, 500
+# A level with less than this log2 weight, before fitting, tells two people apart.
+_APART = -4.0
 # Kinds of which blocking finds less than this share say nothing of how many there are.
 _SELDOM = 0.01
 # Blocking keys made of a compared column: they agree about as often as it does.
@@ -142,27 +144,37 @@ class _Em:
                 counted = seen.of_level(number, kin, before)
                 shared[comparison.name] = _mixed(counted, before, self.matcher.relatives.shared_pairs)
         return Fitted(
-            tuple(m), tuple(u), self._along(tuple(u), likely[1], unlike), self._kin(tuple(u), shared),
+            tuple(m), tuple(u), self._along(tuple(u), unlike), self._kin(tuple(u), shared),
             float(np.clip(mixed / self.total, _FEW, 0.3)), self._kin_shares(fitted, float(kin.sum())),
             swapped / (matches + training.m_pairs), 0,
         )  # fmt: skip
 
-    def _along(self, u: tuple[Floats, ...], compared: Floats, unlike: Floats) -> tuple[Floats, ...]:
-        """u among the pairs that agree on what a comparison follows; full agreement at least as often as blocked pairs
-        show it."""
+    def _along(self, u: tuple[Floats, ...], unlike: Floats) -> tuple[Floats, ...]:
+        """u among the pairs that agree on what a comparison follows: of those drawn, full agreement at least as often
+        as the blocked pairs show it that something else tells apart."""
         found = list(u)
         for number, before in followed(self.matcher).items():
             drawn = unlike * self.random.levels.agree(self.matcher, before)
             shares = _mixed(self.random.of_level(number, drawn, u[number]), u[number], self.training.along_pairs)
-            agreed = u[before][agreeing(self.matcher, before)].sum()
+            told = self._told_apart(self.random.levels, (number, before)) * self.random.counts
+            agreed = u[before][agreeing(self.matcher, before)].sum() * told.sum() / max(self.random.counts.sum(), 1.0)
             pairs = self.total * self.known[number] * self.known[before] * agreed
             equal = self.seen.levels.agree(self.matcher, before) & (self.seen.levels.numbers[:, number] == 1)
-            least = min(float(compared[equal].sum()) / max(pairs, _FEW), 0.99)
+            equal &= self._told_apart(self.seen.levels, (number, before))
+            least = min(float(self.seen.counts[equal].sum()) / max(pairs, _FEW), 0.99)
             if least > shares[1]:
                 shares[2:] *= (1 - least) / (1 - shares[1])
                 shares[1] = least
             found[number] = shares
         return tuple(found)
+
+    def _told_apart(self, levels: Levels, but: tuple[int, int]) -> Flags:
+        """Rows in which some other comparison, by the model's own figures, all but excludes one person."""
+        found = np.zeros(len(levels.swapped), dtype=bool)
+        for number, weights in enumerate(self.started.weights()):
+            if number not in but:
+                found |= (weights < _APART)[levels.numbers[:, number]]
+        return found
 
     def _kin_shares(self, fitted: Fitted, seen: float) -> tuple[float, ...]:
         """Relatives among all pairs: those seen, by how many of their kind blocking finds, and the model's figure."""
