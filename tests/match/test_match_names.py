@@ -91,7 +91,8 @@ def test_the_table_says_nothing_twice() -> None:
         ("Smith^Unbekannt", "SMITH", "", "unknown"), ("Baby^Maria", "BABY", "MARIA", None),
         ("Test^Otto", "TEST", "OTTO", None), ("Testa^Anna", "TESTA", "ANNA", None),
         ("Girlach^Eva", "GIRLACH", "EVA", None), ("Blank^Anna", "BLANK", "ANNA", None),
-        ("Sohn^Eva", "SOHN", "EVA", None), ("Weidinger^Konstanze", "WEIDINGER", "KONSTANZE", None),
+        ("Li^Na", "LI", "NA", None), ("Sohn^Eva", "SOHN", "EVA", None),
+        ("Weidinger^Konstanze", "WEIDINGER", "KONSTANZE", None),
     ],
 )  # fmt: skip
 def test_what_is_left_of_a_name(name: str, family: str, first: str, why: str | None) -> None:
@@ -109,6 +110,7 @@ def test_what_is_left_of_a_name(name: str, family: str, first: str, why: str | N
         ("N.N.", "unknown"), ("UNKNOWN^MALE", "unknown"), ("Anonymous^Anonymous", "anonymous"),
         ("BABY^GIRL", "newborn"),
         ("do not use^Weidinger", "withdrawn"), ("<script>^x", "markup"), ("^^^", "absent"), ("???", "unknown"),
+        ("NOTFALL^MAENNLICH", "trauma"), ("TEST^BABY", "test"), ("Unknown^Baby", "unknown"),
     ],
 )  # fmt: skip
 def test_what_names_nobody_says_what_it_is(name: str, why: str) -> None:

@@ -105,24 +105,23 @@ def _born(split: pl.DataFrame, folder: names.Folder) -> pl.DataFrame:
 def _named(split: pl.DataFrame, table: Names) -> pl.DataFrame:
     """What is left to fold, and why the rest is not."""
     kinds = table.not_names
-    named = pl.when(~pl.col("newborn"))
-    anywhere = pl.coalesce(
-        _kind(pl.col("F") + "^" + pl.col("G"), kinds.anywhere, whole=False),
-        pl.when(~pl.col("spoken")).then(pl.col("doubtful")),
-    )
-    split = split.with_columns(
-        named.then(anywhere).alias("name_why"),
-        pl.when(~pl.col("newborn") & ~pl.col("spoken")).then(_kind(pl.col("F"), kinds.component, whole=True))
-        .alias("family_why"),
-        named.then(_kind(pl.col("G").str.replace_all("^", " ", literal=True), kinds.component, whole=True))
-        .otherwise(pl.lit("newborn")).alias("given_why"),
-        pl.when("spoken").then("doubtful").alias("doubtful"),
-    )  # fmt: skip
-    nobody = pl.col("name_why").is_not_null()
     family = pl.when("newborn").then("left").otherwise("F")
+    split = split.with_columns(family.alias("family_text"), pl.col("G").alias("given_text"))
+    unspoken = pl.when(~pl.col("spoken"))
+    anywhere = _kind(pl.col("F") + "^" + pl.col("G"), kinds.anywhere, whole=False)
+    given = _kind(pl.col("G").str.replace_all("^", " ", literal=True), kinds.component, whole=True)
     split = split.with_columns(
-        pl.when(nobody | pl.col("family_why").is_not_null()).then(_EMPTY).otherwise(family).alias("family_text"),
-        pl.when(nobody | pl.col("given_why").is_not_null()).then(_EMPTY).otherwise("G").alias("given_text"),
+        pl.coalesce(anywhere, unspoken.then(_kind(pl.col("family_text"), kinds.doubtful, whole=True))).alias(
+            "name_why"
+        ),
+        unspoken.then(_kind(pl.col("family_text"), kinds.component, whole=True)).alias("family_why"),
+        pl.when("newborn").then(pl.lit("newborn")).otherwise(given).alias("given_why"),
+        pl.when("spoken").then("doubtful").alias("doubtful"),
+    )
+    nobody = pl.col("name_why").is_not_null()
+    split = split.with_columns(
+        pl.when(nobody | pl.col("family_why").is_not_null()).then(_EMPTY).otherwise("family_text").alias("family_text"),
+        pl.when(nobody | pl.col("given_why").is_not_null()).then(_EMPTY).otherwise("given_text").alias("given_text"),
         pl.when(~nobody).then(pl.col("native")).alias("native"),
     )
     empty = (pl.col("family_text") == "") & (pl.col("given_text") == "") & pl.col("native").is_null()

@@ -43,7 +43,7 @@ def prepare(found: pl.DataFrame, matcher: Matcher, names: Names, *, known: pl.Da
     # a family name that may be a placeholder counts only with a real birth date
     nobody = pl.col("doubtful").is_not_null() & pl.col("birth_date").is_null()
     said = said.with_columns(
-        pl.when(nobody).then("doubtful").otherwise("name_why").alias("name_why"),
+        pl.coalesce("name_why", pl.when(nobody).then("doubtful")).alias("name_why"),
         *(pl.when(~nobody).then(pl.col(name)).alias(name) for name in _NAMES),
     )
     said = said.with_columns(
@@ -160,19 +160,21 @@ def _sex() -> list[pl.Expr]:
 
 def _ids(frame: pl.DataFrame) -> pl.Series:
     """Own and other identifiers of each record, `issuer` SEPARATOR `patient_id`; an ID nobody issued is none."""
-    own = frame.select("record_id", "issuer", "patient_id")
-    other = frame.select("record_id", "other_ids").explode("other_ids").drop_nulls("other_ids")
+    own = _listed(pl.col("issuer"), pl.col("patient_id"))
     item = pl.col("other_ids").struct
-    others = other.select(
-        "record_id",
-        _issuer(item.field("issuer")).alias("issuer"),
-        _bare(item.field("id")).alias("patient_id"),
+    other = frame.select("record_id", "other_ids").filter(pl.col("other_ids").list.len() > 0).explode("other_ids")
+    other = other.select("record_id", _listed(_issuer(item.field("issuer")), _bare(item.field("id"))).alias("others"))
+    others = other.explode("others").drop_nulls().group_by("record_id").agg("others")
+    found = frame.select("record_id", own.alias("ids")).join(others, on="record_id", how="left", maintain_order="left")
+    both = pl.concat_list("ids", "others").list.unique().list.sort()
+    return found.select(pl.when(pl.col("others").is_null()).then("ids").otherwise(both).alias("ids")).to_series()
+
+
+def _listed(issuer: pl.Expr, identifier: pl.Expr) -> pl.Expr:
+    known = (identifier != "").fill_null(False) & (issuer != "").fill_null(False)
+    return (
+        pl.when(known).then(pl.concat_list(issuer + SEPARATOR + identifier)).otherwise(pl.lit([], pl.List(pl.String)))
     )
-    known = pl.concat([own, others]).filter((pl.col("patient_id") != "") & (pl.col("issuer") != ""))
-    joint = known.select("record_id", (pl.col("issuer") + SEPARATOR + pl.col("patient_id")).alias("ids"))
-    listed = joint.unique().group_by("record_id").agg(pl.col("ids").sort())
-    found = frame.select("record_id").join(listed, on="record_id", how="left", maintain_order="left")
-    return found.select(*_lists("ids")).to_series()
 
 
 def _missing() -> pl.Expr:
