@@ -144,6 +144,13 @@ def test_a_torn_cluster_is_shown_whole(steward: TestClient) -> None:
     assert f'href="{address(TORN)}?' in other
 
 
+def test_what_the_machine_thinks_of_a_sampled_pair_shows_in_no_cluster(shown: TestClient) -> None:
+    page = shown.get(address(WITH_ANNA)).text
+    around = page[page.index('id="around"') :]
+    assert "1 pair waits in the sample and is not shown" in around
+    assert f'href="{address(BLIND)}' not in around
+
+
 def test_a_pair_alone_has_no_cluster(shown: TestClient) -> None:
     assert 'id="around"' not in shown.get(address(WITH_EVE)).text
 

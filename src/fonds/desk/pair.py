@@ -91,22 +91,22 @@ def _told(record: dict[str, Any], *, blind: bool) -> dict[str, Any]:
 def _around(cursor: duckdb.DuckDBPyConnection, pair: dict[str, Any]) -> dict[str, Any] | None:
     """The records of both persons, and of a cluster that doesn't hold together; None where there are no others.
 
-    `links` are the pairs between them, `drawing` the picture of both. None for a pair of the sample, too: the machine's
-    links would tell what it thinks.
+    `links` are the pairs between them but for `blind` ones of the sample, `drawing` the picture. None for a pair of the
+    sample, too: the machine's links would tell what it thinks.
     """
     members = rows(cursor, "cluster", {"a": pair["record_a"], "b": pair["record_b"], "wanted": AROUND})
     if len(members) < 3 or pair["blind"]:
         return None
     numbers = {member["record_id"]: number for number, member in enumerate(members, 1)}
+    between = rows(cursor, "cluster_pairs", {"records": list(numbers)})
     links = [
-        link | {"a": numbers[link["record_a"]], "b": numbers[link["record_b"]]}
-        for link in rows(cursor, "cluster_pairs", {"records": list(numbers)})
-        if not link["blind"]
+        link | {"a": numbers[link["record_a"]], "b": numbers[link["record_b"]]} for link in between if not link["blind"]
     ]
     return {
         "members": [member | {"number": numbers[member["record_id"]]} for member in members],
         "more": members[0]["total"] - len(members),
         "links": links,
+        "blind": len(between) - len(links),
         "drawing": network(len(members), links),
     }
 
