@@ -92,7 +92,10 @@ def _pair(told: PairTold) -> None:
     say("")
     if told.steps:
         say("[bold]How the weight adds up[/] [dim](log2 of the odds; dim: what average values weigh)[/]")
-        show.data.print(waterfall(told.steps))
+        silent = [step for step in told.steps if _says_nothing(step)]
+        show.data.print(waterfall([step for step in told.steps if step not in silent]))
+        if silent:
+            say(f"Neither record tells: {', '.join(step['comparison'].replace('_', ' ') for step in silent)}.")
     elif told.compared:
         say("[dim]Its evidence wasn't kept: the weight alone rejects it.[/]")
     if told.weight is not None:
@@ -175,6 +178,10 @@ def waterfall(told: list[Row]) -> Table:
         usual = "" if step["usual"] is None else f"\n[dim]{step['usual']:+.1f}[/]"
         table.add_row(name, values, f"{step['weight']:+.1f}{usual}", f"{step['sum']:.1f}", bar)
     return table
+
+
+def _says_nothing(step: Row) -> bool:
+    return step["label"] == "missing" and step["a"] is None and step["b"] is None and not step["weight"]
 
 
 def _bar(before: float, after: float, low: float, high: float) -> str:

@@ -171,6 +171,9 @@ def _tell(found: Evaluation) -> None:
         f"{below['stated']:,.1f} to be true; of {below['labelled']:.0f} labelled {below['true']:.0f} are. "
         "Pairs that no blocking rule finds are not included."
     )
+    if found.unfound is not None:
+        count, *rules = found.unfound
+        say(f"Of those there are at least {count:,}, as far as the rules {' and '.join(rules)} tell of each other.")
     if found.ignored:
         say(f"{found.ignored} labels are of pairs that nobody drew by chance and are left out.")
     if found.stale:

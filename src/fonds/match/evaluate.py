@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,9 @@ import polars as pl
 
 from fonds.catalog.store import Catalog
 from fonds.errors import QueryRefused
-from fonds.match.definition import Bands, load
+from fonds.match.definition import Bands, Matcher, load
 from fonds.match.estimate import Share, Strata, calibration, needed, precision, recall
+from fonds.match.recall import missed
 from fonds.match.sample import EDGES, FLOOR, decided_labels, standing, stricter
 from fonds.project.settings import Project
 
@@ -39,7 +40,8 @@ class Evaluation:
     """Precision and recall of the machine's links among pairs stated at `floor` or more (or linked).
 
     Without a label, `checked` is False and the figures are what the model states. `below` tells of the pairs stated
-    below the floor: pairs, what the model states of them in true pairs, labelled, and of these true.
+    below the floor: pairs, what the model states of them in true pairs, labelled, and of these true. `unfound` is what
+    recall.missed says of the linked pairs: how many true pairs no blocking rule finds, at least, and the two rules.
     """
 
     checked: bool
@@ -54,6 +56,7 @@ class Evaluation:
     width: float
     floor: float
     below: dict[str, float]
+    unfound: tuple[int, str, str] | None
     stale: bool
 
 
@@ -93,8 +96,10 @@ def evaluate(project: Project, *, labels: Path | None = None, width: float = 0.0
     known = _labels(project, labels)
     ignored = known.join(joined, on=["record_a", "record_b"], how="anti").height
     if not joined["same"].count():
-        return _stated(project, joined.height, ignored, width)
-    return judge(joined, matcher.bands, ignored=ignored, width=width)
+        found = _stated(project, joined.height, ignored, width)
+    else:
+        found = judge(joined, matcher.bands, ignored=ignored, width=width)
+    return replace(found, unfound=missed(matcher, _linked_rules(project, matcher)))
 
 
 def judge(joined: pl.DataFrame, bands: Bands, *, ignored: int = 0, width: float = 0.05) -> Evaluation:
@@ -140,8 +145,22 @@ def judge(joined: pl.DataFrame, bands: Bands, *, ignored: int = 0, width: float 
             "labelled": float(strata.labelled[far].sum()),
             "true": float(strata.true[far].sum()),
         },
+        unfound=None,
         stale=by.filter(pl.col("rests_on") == "threshold", pl.col("low") < link, pl.col("high") >= link).height > 0,
     )
+
+
+def _linked_rules(project: Project, matcher: Matcher) -> pl.DataFrame:
+    """The linked pairs as recall.missed takes them: rules (bit k: blocking rule k finds the pair)."""
+    files = Catalog(project).files("pairs")
+    if not files:
+        return pl.DataFrame(schema={"rules": pl.Int64})
+    linked = pl.scan_parquet(files).filter(pl.col("band") == "link")
+    bits = [
+        pl.col("blocked_by").list.contains(rule.name).cast(pl.Int64) * (1 << bit)
+        for bit, rule in enumerate(matcher.blocking)
+    ]
+    return linked.select(pl.sum_horizontal(bits).alias("rules")).collect()
 
 
 def labelled_sample(project: Project, labels: Path | None = None) -> pl.DataFrame:
@@ -239,5 +258,6 @@ def _stated(project: Project, drawn: int, ignored: int, width: float) -> Evaluat
         width=width,
         floor=FLOOR,
         below={"pairs": float(far.sum()), "stated": float(stated[far].sum()), "labelled": 0.0, "true": 0.0},
+        unfound=None,
         stale=False,
     )

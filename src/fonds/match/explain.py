@@ -163,7 +163,7 @@ def _weighed(project: Project, fit: kept.Kept, matcher: Matcher, names: Names, i
     All records are prepared: which blocking rules find a pair depends on how large the blocks are.
     """
     with Catalog(project).connect() as connection:
-        prepared = prepare(records(connection), matcher, names)
+        prepared = prepare(records(connection), matcher, names, known=fit.learned)
     numbers = prepared.filter(pl.col("record_id").is_in(ids))["n"].sort()
     if len(numbers) < 2:
         return {}
