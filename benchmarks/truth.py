@@ -24,10 +24,10 @@ from fonds.crawl import crawl
 from fonds.match.evaluate import measures
 from fonds.project.folders import shipped
 from fonds.project.settings import Project, load
-from fonds.samples import SOURCES, database, generate
+from fonds.samples import SOURCES, database, feeds, generate
 from fonds.samples.truth import JUDGED
 
-STAGES = ("crawl", "assess", "normalize", "match", "deduplicate", "link", "plan")
+STAGES = ("crawl", "feed", "assess", "normalize", "match", "deduplicate", "link", "plan")
 SMALL = shipped() / "data_samples" / "small"
 
 
@@ -75,8 +75,9 @@ def _drift(connection: duckdb.DuckDBPyConnection, folder: Path, samples: Path) -
 def _walk(folder: Path, samples: Path) -> Project:
     folder.mkdir(parents=True)
     sources = {name: {**settings, "path": str((samples / name).resolve())} for name, settings in SOURCES.items()}
+    index = {key: str(samples / value) if key in ("path", "merges") else value for key, value in feeds.SETTINGS.items()}
     with (folder / "fonds.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump({"name": "truth", "sources": sources}, file)
+        YAML().dump({"name": "truth", "sources": sources, "feeds": {feeds.FEED: index}}, file)
     project = load(folder)
     for stage in STAGES:
         getattr(import_module(f"fonds.{stage}"), stage)(project)
@@ -188,7 +189,10 @@ def _persons(connection: duckdb.DuckDBPyConnection, console: Console, difference
         """
         CREATE TABLE truth_records AS
         SELECT record_id, min(person) AS person, count(DISTINCT person) AS persons
-        FROM truth_persons JOIN instance_records USING (source, location) GROUP BY record_id;
+        FROM (SELECT record_id, person FROM truth_persons JOIN instance_records USING (source, location)
+            UNION ALL SELECT record_id, person FROM truth_registered t JOIN match_records r
+                ON r.origin = 'feed' AND r.source = t.feed AND r.issuer = t.issuer AND r.PatientID = t.patient_id)
+        GROUP BY record_id;
         CREATE TABLE both_records AS
         SELECT a.record_id AS a, b.record_id AS b, a.person = b.person AS same, p.person_id = q.person_id AS merged,
             coalesce(pairs.band, 'never compared') AS band

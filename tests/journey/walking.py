@@ -10,5 +10,5 @@ from fonds.project.settings import Project
 
 
 def walk(project: Project) -> dict[str, StageResult]:
-    """Every stage in order."""
-    return {name: getattr(import_module(f"fonds.{name}"), name)(project) for name in STAGES}
+    """Every stage in order, feeds read before all that reads them."""
+    return {name: getattr(import_module(f"fonds.{name}"), name)(project) for name in ("feed", *STAGES)}
