@@ -255,6 +255,15 @@ class NotNames(Definition):
     doubtful: dict[Name, tuple[Expression, ...]] = Field(default_factory=dict)
     newborn: tuple[Expression, ...] = ()
 
+    @model_validator(mode="after")
+    def _together(self) -> NotNames:
+        # the patterns of a kind are asked as one, which has a size of its own
+        for kinds in (self.component, self.anywhere, self.doubtful, {"newborn": self.newborn}):
+            for patterns in kinds.values():
+                if patterns:
+                    _expression("|".join(f"(?:{pattern})" for pattern in patterns))
+        return self
+
 
 def _lines(text: object) -> tuple[str, ...]:
     """The lines of a text without remarks; thousands of items of a YAML list would take seconds to read."""
