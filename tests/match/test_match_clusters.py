@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fonds.match.cluster import NOT_SAME, Clustered, band, cluster, inside
+from fonds.match.cluster import components as find
 from fonds.match.coherence import cuts
 from fonds.match.definition import Matcher
 from fonds.project.definitions import load_yaml
@@ -191,6 +192,7 @@ def test_a_feeds_merge_joins_what_the_machine_would_not_and_yields_to_a_steward(
 
 
 def test_all_pairs_inside_a_cluster_are_asked_for() -> None:
-    pairs = pl.DataFrame({"na": [0, 1, 4], "nb": [1, 2, 5], "band": "link"})
-    assert inside(pairs, 7, 100).rows() == [(0, 1), (0, 2), (1, 2)]
-    assert inside(pairs, 7, 2).is_empty()
+    labels = find(pl.DataFrame({"na": [0, 1, 4], "nb": [1, 2, 5]}), 7)
+    assert labels.tolist() == [0, 0, 0, 1, 2, 2, 3]
+    assert inside(labels, 100).rows() == [(0, 1), (0, 2), (1, 2)]
+    assert inside(labels, 2).is_empty()

@@ -71,10 +71,9 @@ def band(pairs: pl.DataFrame, matcher: Matcher) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def inside(pairs: pl.DataFrame, records: int, largest: int) -> pl.DataFrame:
-    """Pairs (a, b) inside the clusters that `link` pairs make, of three to `largest` records each."""
-    labels = _components(pairs.filter(pl.col("band") == "link"), records)
-    members = pl.DataFrame({"n": np.arange(records), "cluster": labels})
+def inside(labels: Labels, largest: int) -> pl.DataFrame:
+    """Pairs (a, b: Int32) inside clusters of three to `largest` records; `labels` is the cluster of each record."""
+    members = pl.DataFrame({"n": np.arange(len(labels), dtype=np.int32), "cluster": labels})
     sized = members.filter(pl.len().over("cluster").is_between(3, largest))
     both = sized.join(sized, on="cluster", suffix="_b").filter(pl.col("n") < pl.col("n_b"))
     return both.select(pl.col("n").alias("a"), pl.col("n_b").alias("b"))
@@ -95,13 +94,14 @@ def cluster(pairs: pl.DataFrame, ids: pl.Series, matcher: Matcher, prior: float)
         pairs, groups = _firmly(pairs, groups, rank)
     pairs = _told_apart(pairs, groups)
     pairs, incoherent = _whole(pairs, groups, ids, matcher, prior)
-    labels = _components(pairs.filter(pl.col("band") == "link"), len(ids))
+    labels = components(pairs.filter(pl.col("band") == "link"), len(ids))
     pairs = _told_apart(pairs, labels)
     together = _same(pairs, labels) & (pairs["band"] != "link")
     return Clustered(_noted(pairs, together, "link", "one person through other records"), labels.tolist(), incoherent)
 
 
-def _components(links: pl.DataFrame, records: int) -> Labels:
+def components(links: pl.DataFrame, records: int) -> Labels:
+    """The cluster of each record that links (na, nb: record numbers) make, numbered by their first records."""
     a, b = links["na"].to_numpy(), links["nb"].to_numpy()
     graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(records, records))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
@@ -129,13 +129,13 @@ def _firmly(pairs: pl.DataFrame, groups: Labels, rank: int) -> tuple[pl.DataFram
     against = (pl.col("decided") == "not_same") | against
     standing = pl.any_horizontal(firm for firm, _, _ in _FIRM[: rank + 1]) & (pl.col("band") == "link")
     # a merge that a steward denied of one pair of records joins for this look, and so is denied of all
-    joined = _components(pairs.filter(standing | test), len(groups))
+    joined = components(pairs.filter(standing | test), len(groups))
     across = _same(pairs, joined) & ~_same(pairs, groups)
     torn = np.unique(joined[pairs.filter(across & _holds(pairs, against))["na"].to_numpy()])
     here = pl.Series(np.isin(joined[pairs["na"].to_numpy()], torn), dtype=pl.Boolean)
     asked = across & here & _holds(pairs, test & (pl.col("band") == "link"))
     pairs = _noted(pairs, asked, "review", note)
-    return pairs, _components(pairs.filter(standing), len(groups))
+    return pairs, components(pairs.filter(standing), len(groups))
 
 
 def _holds(pairs: pl.DataFrame, test: pl.Expr) -> pl.Series:
@@ -159,7 +159,7 @@ def _whole(
     pairs: pl.DataFrame, groups: Labels, ids: pl.Series, matcher: Matcher, prior: float
 ) -> tuple[pl.DataFrame, int]:
     """Send the clusters that don't hold together to people; returns the pairs and how many clusters these were."""
-    labels = _components(pairs.filter(pl.col("band") == "link"), len(ids))
+    labels = components(pairs.filter(pl.col("band") == "link"), len(ids))
     (ga, gb), (ca, cb) = _of(pairs, groups), _of(pairs, labels)
     at = np.flatnonzero((ca == cb) & (ga != gb))
     across = pairs[at].with_columns(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 import polars as pl
 
 from fonds.match import merges as told
 from fonds.match.candidates import Compared, compare_pairs
-from fonds.match.cluster import Clustered, band, cluster, inside
+from fonds.match.cluster import Clustered, band, cluster, components, inside
 from fonds.match.definition import Matcher
 from fonds.match.fitted import Fitted
 from fonds.match.frequencies import Frequencies
 from fonds.match.score import weigh
 
 _WEIGHED = ("na", "nb", "weight", "probability", "pattern", "rules", "rule", "outcome", "enough", "same_issuer")
+_SAID = {"decided": pl.String(), "decided_by": pl.String(), "merged": pl.Boolean()}
+_NONE = pl.DataFrame(schema={"a": pl.Int32, "b": pl.Int32, "rules": pl.Int64, "pattern": pl.Int64})
 
 
 class Decider:
@@ -37,19 +40,27 @@ class Decider:
         said = numbered(self.prepared, decided)
         joined = told.merged(self.prepared, merges, self.matcher.bands.largest_cluster)
         asked = pl.concat([said.select("a", "b"), joined]).unique().sort("a", "b")
-        parts = [self._asked(asked)]
-        apart = asked.rename({"a": "na", "b": "nb"})
+        open_, apart = [self._banded(self._asked(asked), said, joined)], [self._weighed(_NONE)]
+        elsewhere = asked.rename({"a": "na", "b": "nb"})
         for shard in chain(self.compared.shards(), standing):
-            parts.append(self._worth(self._weighed(shard)).join(apart, on=["na", "nb"], how="anti"))
-        pairs = self._banded(pl.concat(parts), said, joined)
-        inner = inside(pairs, self.prepared.height, self.matcher.bands.largest_cluster)
+            weighed = self._worth(self._weighed(shard)).join(elsewhere, on=["na", "nb"], how="anti")
+            banded = self._plain(weighed)
+            rejected = banded["band"] == "reject"
+            open_.append(banded.filter(~rejected))
+            apart.append(weighed.filter(rejected))
+        pairs, rest = pl.concat(open_), pl.concat(apart)
+        # what the machine rejects concerns clusters only inside them: the others, by far the most, stay as they are
+        labels = components(pairs.filter(pl.col("band") == "link"), self.prepared.height)
+        near = pl.Series(labels[rest["na"].to_numpy()] == labels[rest["nb"].to_numpy()], dtype=pl.Boolean)
+        pairs, rest = pl.concat([pairs, self._plain(rest.filter(near))]), rest.filter(~near)
+        inner = inside(labels, self.matcher.bands.largest_cluster)
         inner = inner.join(pairs.select(pl.col("na").alias("a"), pl.col("nb").alias("b")), on=["a", "b"], how="anti")
-        if inner.height:
-            more = self._banded(self._asked(inner), said, joined)
-            pairs = pl.concat([pairs, more])
-        pairs, ids = pairs.sort("na", "nb"), self.prepared["record_id"]
+        pairs = pl.concat([pairs, self._plain(self._asked(inner))]).sort("na", "nb")
+        ids = self.prepared["record_id"]
+        found = cluster(pairs, ids, self.matcher, self.fitted.prior)
+        pairs = pl.concat([found.pairs, self._plain(rest)]).sort("na", "nb")
         pairs = pairs.with_columns(ids.gather(pairs["na"]).alias("record_a"), ids.gather(pairs["nb"]).alias("record_b"))
-        return cluster(pairs, ids, self.matcher, self.fitted.prior)
+        return replace(found, pairs=pairs)
 
     def _asked(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Pairs that are weighed whatever they weigh: to `weigh` those are the ones that no rule found."""
@@ -67,11 +78,18 @@ class Decider:
         speaks = pl.col("outcome").is_in(["link", "review", "overlay"])
         return weighed.filter((pl.col("weight") >= self.matcher.bands.keep) | speaks)
 
+    def _plain(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Bands of pairs that nobody decided about and no feed merges."""
+        return band(
+            pairs.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in _SAID.items()), self.matcher
+        )
+
     def _banded(self, pairs: pl.DataFrame, said: pl.DataFrame, joined: pl.DataFrame) -> pl.DataFrame:
         pairs = pairs.join(said.rename({"a": "na", "b": "nb"}), on=["na", "nb"], how="left", maintain_order="left")
         merge = pairs.join(joined.rename({"a": "na", "b": "nb"}), on=["na", "nb"]).select("na", "nb", "pattern")
         merge = merge.select("na", "nb", told.agrees(self.matcher, merge["pattern"]))
-        return band(pairs.join(merge, on=["na", "nb"], how="left", maintain_order="left"), self.matcher)
+        pairs = pairs.join(merge, on=["na", "nb"], how="left", maintain_order="left")
+        return band(pairs.select(*_WEIGHED, *_SAID), self.matcher)
 
 
 def numbered(prepared: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:

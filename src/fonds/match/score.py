@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -58,7 +60,7 @@ def weigh(
     patterns = pairs["pattern"].unique().sort()
     levels = Levels.of(matcher, patterns)
     classes = fitted.classes(matcher, levels)
-    common = _Common.of(prepared, matcher, fitted, frequencies)
+    common = _common(prepared, matcher, fitted, frequencies)
     known = _by_pattern(matcher, patterns, levels).with_columns(
         pl.Series("most", _most(classes, levels, common), dtype=pl.Float64)
     )
@@ -101,7 +103,7 @@ def evidence(
     """
     levels = Levels.of(matcher, weighed["pattern"])
     a, b = weighed["na"].to_numpy(), weighed["nb"].to_numpy()
-    common = _Common.of(prepared, matcher, fitted, frequencies)
+    common = _common(prepared, matcher, fitted, frequencies)
     classes = fitted.base(np.zeros(weighed.height, dtype=bool))
     before = prior = _odds(classes)
     classes = fitted.base(levels.swapped)
@@ -161,6 +163,24 @@ def _odds(classes: Floats) -> Floats:
     others = classes[1:]
     largest = others.max(axis=0, initial=-1e300)
     return np.asarray(classes[0] - largest - np.log2(np.exp2(others - largest).sum(axis=0)))
+
+
+_last: list[tuple[weakref.ref[pl.DataFrame], weakref.ref[pl.DataFrame], Matcher, Fitted, _Common]] = []
+
+
+def _forget(_: object, last: list[Any] = _last) -> None:
+    last.clear()  # an argument: when the interpreter ends, the module's own name may be gone before the records are
+
+
+def _common(prepared: pl.DataFrame, matcher: Matcher, fitted: Fitted, frequencies: Frequencies) -> _Common:
+    """Kept for the last records, as long as these are: a run weighs its pairs shard by shard."""
+    if _last:
+        records, table, model, fit, made = _last[0]
+        if records() is prepared and table() is frequencies.table and model is matcher and fit is fitted:
+            return made
+    made = _Common.of(prepared, matcher, fitted, frequencies)
+    _last[:] = [(weakref.ref(prepared, _forget), weakref.ref(frequencies.table), matcher, fitted, made)]
+    return made
 
 
 def _most(classes: Floats, levels: Levels, common: _Common) -> Floats:
