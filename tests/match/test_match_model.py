@@ -79,9 +79,14 @@ def test_duckdb_measures_as_rapidfuzz_does_on_folded_names() -> None:
             assert edits == DamerauLevenshtein.distance(a, b)
 
 
-def test_the_shipped_model_is_valid(tmp_path: Path) -> None:
+def test_the_shipped_models_are_valid_and_one_adds_to_the_other(tmp_path: Path) -> None:
     project = make_project(tmp_path)
-    assert load_all(project)[0].title == load(project)[0].title
+    models = {matcher.title: matcher for matcher in load_all(project)}
+    plain = load(project)[0]
+    assert plain.title in models
+    more = next(matcher for title, matcher in models.items() if title != plain.title)
+    assert more.comparisons[: len(plain.comparisons)] == plain.comparisons
+    assert (more.constraints, more.link_needs[: len(plain.link_needs)]) == (plain.constraints, plain.link_needs)
 
 
 def test_mistakes_of_a_model_are_listed(tmp_path: Path) -> None:
