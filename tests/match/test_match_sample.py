@@ -69,6 +69,31 @@ def test_what_is_labelled_stays_whatever_is_drawn_next(tmp_path: Path) -> None:
     assert again.strata["labelled"].sum() >= 7
 
 
+def test_decided_pairs_are_strata_of_their_own_and_what_was_never_compared_is_drawn(tmp_path: Path) -> None:
+    made = make_project(tmp_path, "rad")
+    pairs = stated_pairs(4, scale=0.1).with_columns(
+        decided=pl.when(pl.int_range(pl.len()) % 50 == 0).then(pl.lit("not_same"))
+    )
+    write_stated(made, pairs)
+    asked = pairs.filter(pl.col("decided").is_not_null())
+    for a, b in asked.select("record_a", "record_b").rows():
+        decisions.record(made, "pair", a, b, verdict="not_same", who="ann")
+    persons = Catalog(made).read("persons")
+    alone = persons.filter(person_id=pairs.filter(band="link")["number"].cast(pl.String).str.replace("^", "Pa")[0])
+    third = alone.head(1).with_columns(record_id=pl.lit("Rz"))
+    Catalog(made).replace("persons", pl.concat([persons, third]))
+    drawn = sample(made, size=60)
+    whole = drawn.strata.filter(pl.col("stratum").str.starts_with("decided"))
+    assert whole["pairs"].sum() == asked.height
+    assert whole["labelled"].sum() == whole["drawn"].sum() == asked.height
+    never = drawn.pairs.filter(stratum="others (never compared)")
+    assert never["record_b"].to_list() == ["Rz", "Rz"]
+    assert never["probability"].is_null().all()
+    found = evaluate(made)
+    assert (found.checked, found.labelled) == (True, asked.height)
+    assert found.current.precision is not None
+
+
 def test_nothing_to_draw_from_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(QueryRefused, match="fonds match"):
         sample(make_project(tmp_path, "rad"))
