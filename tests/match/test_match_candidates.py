@@ -200,7 +200,7 @@ def test_a_dask_cluster_says_the_same(tmp_path: Path, monkeypatch: pytest.Monkey
     frame = _crowd(300)
     straight = _all(compare(frame, MODEL))
     monkeypatch.setattr(candidates, "SHARD", 80)
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         runner = cluster.scheduler_address.replace("tcp://", "dask://")
         compared = compare(frame, MODEL, runner=runner, scratch=tmp_path)
     assert _all(compared).equals(straight)

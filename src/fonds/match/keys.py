@@ -20,9 +20,11 @@ from fonds.match.vocabulary import MISSING, Flags, Ints, Longs, Vocabulary, dist
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
-    """What a rule did with blocks above its limit. `pairs`: how many they hold; `compared`: those that the rule still
-    finds by the `split` columns; `left`: pairs in parts that stayed too large after all splits (a pair can be in two);
-    `largest`: records in the largest block. No values: who reads it needs none, and they are patients'."""
+    """What a rule did with blocks above its limit. `pairs`: how many they hold; `compared`: those that the rule finds
+    all the same by the `split` columns, at most (a pair that two of them find counts twice); `left`: pairs in parts
+    that stayed too large after all splits, at most; `largest`: records in the largest block. No values: they are
+    patients'.
+    """
 
     rule: str
     blocks: int

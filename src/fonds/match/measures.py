@@ -99,8 +99,11 @@ class Texts:
 def share(left: Lists, right: Lists, x: Longs, y: Longs) -> Longs:
     """Places where row x of the one list column and row y of the other have an item in common."""
     mask = at(left.masks, x)
-    places = np.flatnonzero(mask)  # hardly any where forms of names are asked for
-    places = places[(mask[places] & at(right.masks, y[places])) != 0]
+    if left.rare:
+        places = np.flatnonzero(mask)
+        places = places[(mask[places] & at(right.masks, y[places])) != 0]
+    else:
+        places = np.flatnonzero(mask & at(right.masks, y))
     a, b = _items(left, right, x[places], y[places])
     shared: Longs = places[((a[:, :, None] == b[:, None, :]) & (a >= 0)[:, :, None]).any(axis=(1, 2))]
     return shared

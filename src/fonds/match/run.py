@@ -169,8 +169,9 @@ def _tell(run: StageRun, prepared: pl.DataFrame, clustered: Clustered, compared:
         run.count(f"pairs by {rule}", count)
     for large in compared.oversized:
         run.left.append(
-            f"blocking rule {large.rule}: {large.blocks} block(s) of {large.records} records in all are too large and "
-            f"were split; {large.left} pair(s) in parts that stayed too large were left out by this rule"
+            f"blocking rule {large.rule}: {large.blocks} block(s) of {large.records} records in all are too large (the "
+            f"largest has {large.largest}); of {large.pairs} pairs in them it compared those that also agree on "
+            f"one of its `split` columns, {large.compared}, but for {large.left} in parts that are too large as well"
         )
     missing = missing_summary(prepared).with_columns(pl.format("{} {}", "records", "what").alias("told"))
     for source, told in missing.group_by("source", maintain_order=True).agg(pl.col("told").str.join(", ")).rows():
