@@ -117,6 +117,9 @@ def test_the_command_and_the_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     told = json.loads(done.stdout)
     assert (told["counts"]["cycles"], told["counts"]["unreadable"]) == (1, 1)
     assert any("lead back to where they began" in line for line in told["left"])
+    table = runner.invoke(app, ["sql", "from feed_patients order by all", "--csv", "--project", str(tmp_path)])
+    read = pl.read_csv(table.stdout.encode()).select("patient_id", "other_ids", "status").rows()
+    assert read == [(9, "[]", "active"), (1, "[]", "merged"), (2, "[]", "merged"), (3, "[]", "active")]
     (tmp_path / "merges.csv").write_text("retired_id,patient_id,issuerr\n2,1,x\n")
     for other in ("_catalog", "_definitions", "_sources", "_store"):
         monkeypatch.setattr(examine, other, lambda _: iter(()))  # their looks take seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from json import loads
+from json import dumps, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,6 +76,7 @@ def sql(
     Example: fonds sql "select state, count(*) from reconciliation group by 1"
     """
     import duckdb
+    import polars as pl
 
     from fonds.catalog.publish import open_published
     from fonds.cli import show
@@ -101,7 +102,19 @@ def sql(
     if json:
         show.as_json(rows.to_dicts())
     elif csv:
-        sys.stdout.write(rows.write_csv())
+        # CSV has no lists: they are written as JSON, like --json does
+        nested = [name for name, kind in rows.schema.items() if kind.is_nested()]
+        texts = {
+            name: pl.Series(
+                [
+                    None if value is None else dumps(value, ensure_ascii=False, default=str)
+                    for value in rows[name].to_list()
+                ],
+                dtype=pl.String,
+            )
+            for name in nested
+        }
+        sys.stdout.write(rows.with_columns(**texts).write_csv())
     else:
         show.frame(rows)
 
