@@ -71,7 +71,7 @@ def components(pairs: pl.DataFrame, records: int) -> list[set[int]]:
     return sorted(nx.connected_components(graph), key=min)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(said())
 def test_whatever_the_pairs_say(case: tuple[dict[tuple[int, int], tuple[str, float]], int]) -> None:
     told, records = case
@@ -140,7 +140,7 @@ def _cuts(pairs: pl.DataFrame, groups: list[set[int]]) -> dict[tuple[int, int], 
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(3, 12))
 def test_cuts_are_what_crosses_when_a_link_of_the_tree_is_taken_away(data: st.DataObject, size: int) -> None:
     pairs = list(combinations(range(size), 2))

@@ -8,7 +8,7 @@ import pytest
 from fonds.catalog.store import Catalog
 from fonds.match import match
 from fonds.operations import decisions
-from tests.handmade import write
+from tests.handmade import make_project, write
 from tests.match.people import band, crowd, matched, people, person
 
 DOUBT = [person("rad", "A1", "Weidinger^Ursula", "19610409"), person("card", "B1", "EICHINGER^URSULA", "19610409")]
@@ -104,3 +104,50 @@ def test_a_second_run_is_unchanged_and_a_forced_one_says_the_same(tmp_path: Path
     assert match(project, force=True).status == "done"
     for name, frame in before.items():
         assert Catalog(project).read(name).equals(frame), name
+
+
+def _merge(retired: str, survives: str, issuer: str = "RAD") -> dict[str, str]:
+    return {"feed": "mpi", "retired_issuer": "RAD", "retired_id": retired, "issuer": issuer, "patient_id": survives,
+            "at": "2021-03-04T08:00:00", "event": "A40"}  # fmt: skip
+
+
+def test_merges_of_a_feed_join_two_identifiers_unless_the_demographics_contradict(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "rad", "card", "onk")
+    rows = [
+        person("rad", "0471", "Weidinger^Ursula", "19610409"), person("rad", "47-2", "EICHINGER^URSULA", "19610409"),
+        person("rad", "481", "Nagy^Zoltan", "19330212", "M"), person("rad", "482", "Kowalska^Eva", "19840712"),
+        # nothing is stored under the identifier between these two
+        person("rad", "491", "Brandt^Jutta", "19550306"), person("rad", "493", "BRANDT^JUTTA", "19550306"),
+    ]  # fmt: skip
+    write(project, "instances", crowd() + rows)
+    write(
+        project,
+        "feed_merges",
+        [_merge("471", "00472"), _merge("481", "482"), _merge("491", "492"), _merge("492", "493", "rad")],
+    )
+    done = match(project)
+    assert band(project, "0471", "47-2") == ("link", "merged by a feed")
+    assert band(project, "491", "493") == ("link", "merged by a feed")
+    assert band(project, "481", "482") == ("review", "merged by a feed, but the demographics contradict")
+    persons = dict(people(project).select("id", "person_id").rows())
+    assert persons["0471"] == persons["47-2"]
+    assert persons["481"] != persons["482"]
+    assert done.counts["unsettled"] == 2
+    ids = _ids(people(project))
+    decisions.record(project, "pair", ids["0471"], ids["47-2"], verdict="not_same", who="ann")
+    match(project)
+    assert band(project, "0471", "47-2") == ("reject", "decided by a steward")
+
+
+def test_an_overlay_is_found_in_its_view_and_told(tmp_path: Path) -> None:
+    project, _ = matched(
+        tmp_path,
+        [person("rad", "A1", "Weidinger^Ursula", "19610409"), person("rad", "A1", "Kowalski^Hans", "19330212", "M")],
+    )
+    with Catalog(project).connect() as connection:
+        found = connection.sql("FROM overlays").pl().to_dicts()
+    assert [(one["source"], one["issuer"], one["patient_id"], one["studies"]) for one in found] == [
+        ("rad", "RAD", "A1", 2)
+    ]
+    assert {"birth_date: generation", "sex: differs"} <= set(found[0]["contradicts"])
+    assert any("FROM overlays" in line for line in match(project, force=True).left)
