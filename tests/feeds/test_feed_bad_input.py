@@ -99,7 +99,7 @@ def test_a_file_that_breaks_off_is_not_taken_at_all(tmp_path: Path) -> None:
         told(tmp_path, b"PAR1", format="parquet", path="p.parquet")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(content=st.one_of(st.binary(max_size=200), st.text('{}[]",:1aé\n\r\\ \x00', max_size=200).map(str.encode)))
 def test_whatever_stands_in_a_file_the_good_lines_are_read(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +109,7 @@ def test_whatever_stands_in_a_file_the_good_lines_are_read(content: bytes) -> No
     assert notes.broken or notes.doubtful or blank or len(patients) > 2
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(content=st.text(',";1aé\n\r^~&\\ \x00', max_size=100).map(str.encode))
 def test_whatever_stands_in_a_table_its_first_row_is_read_or_none(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

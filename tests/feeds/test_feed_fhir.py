@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.feeds.telling import ndjson, pairs, project, read_feed, told
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-0203"
@@ -76,30 +74,32 @@ def test_a_whole_patient(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("names", "value"),
-    [
-        (
-            [
-                written("SYL", use="official", family="やまだ", given=["たろう"]),
-                written("IDE", use="official", family="山田", given=["太郎"]),
-                written("ABC", use="official", family="Yamada", given=["Tarou"]),
-            ],
-            "Yamada^Tarou=山田^太郎=やまだ^たろう",
-        ),
-        ([{"family": "山田", "given": ["太郎"]}, {"family": "やまだ"}], "=山田^太郎=やまだ"),
-        ([{"family": "Παπαδοπούλου"}], "Παπαδοπούλου"),
-        ([{"text": "Eva  Meier"}], "Eva Meier"),
-        ([{"given": ["Eva"]}], "^Eva"),
-        ([{"family": "A^B=C", "given": ["D\\E"]}], "A B C^D E"),
-        ([{"use": "nickname", "family": "N"}, {"family": "M"}], "M"),
-        ([{"use": "old", "family": "N"}], None),
-        ([], None),
-    ],
-)
-def test_names_by_representation_and_use(tmp_path: Path, names: list[dict[str, Any]], value: str | None) -> None:
-    patients, _, _ = told(tmp_path, ndjson({"identifier": [mr("1")], "name": names}), **FHIR)
-    assert patients["1"]["PatientName"] == value
+NAMES: list[tuple[list[dict[str, Any]], str | None]] = [
+    (
+        [
+            written("SYL", use="official", family="やまだ", given=["たろう"]),
+            written("IDE", use="official", family="山田", given=["太郎"]),
+            written("ABC", use="official", family="Yamada", given=["Tarou"]),
+        ],
+        "Yamada^Tarou=山田^太郎=やまだ^たろう",
+    ),
+    ([{"family": "山田", "given": ["太郎"]}, {"family": "やまだ"}], "=山田^太郎=やまだ"),
+    ([{"family": "Παπαδοπούλου"}], "Παπαδοπούλου"),
+    ([{"text": "Eva  Meier"}], "Eva Meier"),
+    ([{"given": ["Eva"]}], "^Eva"),
+    ([{"family": "A^B=C", "given": ["D\\E"]}], "A B C^D E"),
+    ([{"use": "nickname", "family": "N"}, {"family": "M"}], "M"),
+    ([{"use": "old", "family": "N"}], None),
+    ([], None),
+]
+
+
+def test_names_by_representation_and_use(tmp_path: Path) -> None:
+    people = [{"identifier": [mr(str(number))], "name": names} for number, (names, _) in enumerate(NAMES)]
+    patients, _, _ = told(tmp_path, ndjson(*people), **FHIR)
+    assert {number: row["PatientName"] for number, row in patients.items()} == {
+        str(number): value for number, (_, value) in enumerate(NAMES)
+    }
 
 
 def test_the_newest_version_counts_and_one_identifier_is_one_row(tmp_path: Path) -> None:
