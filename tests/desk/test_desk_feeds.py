@@ -144,13 +144,6 @@ def test_a_torn_cluster_is_shown_whole(steward: TestClient) -> None:
     assert f'href="{address(TORN)}?' in other
 
 
-def test_what_the_machine_thinks_of_a_sampled_pair_shows_in_no_cluster(shown: TestClient) -> None:
-    page = shown.get(address(WITH_ANNA)).text
-    around = page[page.index('id="around"') :]
-    assert "1 pair waits in the sample and is not shown" in around
-    assert f'href="{address(BLIND)}' not in around
-
-
 def test_a_pair_alone_has_no_cluster(shown: TestClient) -> None:
     assert 'id="around"' not in shown.get(address(WITH_EVE)).text
 
@@ -185,11 +178,12 @@ def test_the_sample_is_labelled_blind(steward: TestClient, project: Project) -> 
     assert listed(steward, "?state=sample") == order
 
 
-def test_a_pair_of_the_sample_is_blind_in_the_queue_too(shown: TestClient) -> None:
-    assert address(BLIND) in listed(shown)
-    page = shown.get(address(BLIND)).text
+def test_a_pair_of_the_sample_is_blind_in_the_sample_only(shown: TestClient) -> None:
+    page = shown.get(f"{address(BLIND)}?state=sample").text
     assert "Hidden until you decide" in page
     assert "as this person" not in page, "the index's record is whose the machine says"
+    assert address(BLIND) in listed(shown)
+    assert "Hidden until you decide" not in shown.get(address(BLIND)).text, "who works the queue needs the evidence"
 
 
 def test_the_sample_leads_through_itself_and_ends(steward: TestClient) -> None:

@@ -71,7 +71,7 @@ def decide_pair(
     """
     project, chosen = project_of(request), queue.Filter(source, "sample" if state == "sample" else "open")
     with reader(request).cursor() as cursor:
-        found = rows(cursor, "pair", {"a": a, "b": b})
+        found = rows(cursor, "pair", {"a": a, "b": b, "state": chosen.state})
         if not found:
             raise HTTPException(404, "The catalog has no such pair any more. The matching has run since.")
         if (found[0]["decision_id"] or 0) != seen:

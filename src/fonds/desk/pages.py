@@ -103,7 +103,7 @@ def pair(
     """Two records side by side. Looking at them is on record, too."""
     chosen = queue.Filter(source, state)
     with reader(request).cursor() as cursor:
-        found = pair_view(cursor, a, b)
+        found = pair_view(cursor, a, b, state)
         if found is None:
             raise HTTPException(404, "The catalog has no such pair any more. The matching has run since.")
         following = queue.neighbour(cursor, chosen, found)

@@ -41,9 +41,12 @@ CONTEXT = (
 )
 
 
-def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, Any] | None:
-    """Both records, the evidence, the timelines and the records around; None when the catalog has no such pair."""
-    found = rows(cursor, "pair", {"a": a, "b": b})
+def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str, state: str) -> dict[str, Any] | None:
+    """Both records, the evidence, the timelines and the records around; None when the catalog has no such pair.
+
+    In the state `sample` what the machine thinks is left out until someone has labelled the pair.
+    """
+    found = rows(cursor, "pair", {"a": a, "b": b, "state": state})
     records = [rows(cursor, "record", {"record": record}) for record in (a, b)]
     if not found or not all(records):
         return None
@@ -78,7 +81,7 @@ def pair_view(cursor: duckdb.DuckDBPyConnection, a: str, b: str) -> dict[str, An
 
 
 def _told(record: dict[str, Any], *, blind: bool) -> dict[str, Any]:
-    """The record with its lists as text; whose person it is, is not told of a pair of the sample."""
+    """The record with its lists as text; whose person it is, is not told while a pair is `blind`."""
     others = [f"{one['id']} ({one['issuer']})" if one["issuer"] else one["id"] for one in record["other_ids"] or []]
     registered = None
     if record["origin"] == "feed":
@@ -91,22 +94,19 @@ def _told(record: dict[str, Any], *, blind: bool) -> dict[str, Any]:
 def _around(cursor: duckdb.DuckDBPyConnection, pair: dict[str, Any]) -> dict[str, Any] | None:
     """The records of both persons, and of a cluster that doesn't hold together; None where there are no others.
 
-    `links` are the pairs between them but for `blind` ones of the sample, `drawing` the picture. None for a pair of the
-    sample, too: the machine's links would tell what it thinks.
+    `links` are the pairs between them, `drawing` the picture. None for a `blind` pair, too: the machine's links would
+    tell what it thinks.
     """
     members = rows(cursor, "cluster", {"a": pair["record_a"], "b": pair["record_b"], "wanted": AROUND})
     if len(members) < 3 or pair["blind"]:
         return None
     numbers = {member["record_id"]: number for number, member in enumerate(members, 1)}
     between = rows(cursor, "cluster_pairs", {"records": list(numbers)})
-    links = [
-        link | {"a": numbers[link["record_a"]], "b": numbers[link["record_b"]]} for link in between if not link["blind"]
-    ]
+    links = [link | {"a": numbers[link["record_a"]], "b": numbers[link["record_b"]]} for link in between]
     return {
         "members": [member | {"number": numbers[member["record_id"]]} for member in members],
         "more": members[0]["total"] - len(members),
         "links": links,
-        "blind": len(between) - len(links),
         "drawing": network(len(members), links),
     }
 

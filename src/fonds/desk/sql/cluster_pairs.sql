@@ -1,5 +1,5 @@
 -- Pairs between these records; `weakest`: the link that a cluster's note names
-SELECT p.record_a, p.record_b, p.weight, p.band, p.note, s.verdict, p.sampled AND s.verdict IS NULL AS blind,
+SELECT p.record_a, p.record_b, p.weight, p.band, p.note, s.verdict,
     coalesce(starts_with(note, 'cluster ') AND contains(note, p.record_a) AND contains(note, p.record_b), false) AS weakest
 FROM weighed_pairs p
 LEFT JOIN standing s ON s.kind = 'pair' AND s.subject_a = p.record_a AND s.subject_b = p.record_b

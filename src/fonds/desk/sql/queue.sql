@@ -1,5 +1,5 @@
 -- Pairs for people: those in doubt, those of the sample and those decided; first what is worth most (prepared.sql), in
--- the sample shuffled. What the machine thinks of a pair of the sample is not told before someone has labelled it.
+-- the sample shuffled. What the machine thinks of a pair is not told in the sample before someone has labelled it.
 -- Parameters: source ('' for all), state (open, sample, decided, all), after (the place behind which to begin; NULL: from
 -- the start), after_a, after_b, backwards, wanted (rows), skipped (rows).
 WITH decided AS (
@@ -13,7 +13,7 @@ WITH decided AS (
         JOIN records a ON a.record_id = p.record_a JOIN records b ON b.record_id = p.record_b
     WHERE $state IN ('decided', 'all') AND NOT p.sampled AND p.band <> 'review'
 ), chosen AS (
-    SELECT q.*, s.verdict, s.who, s.at, s.decision_id, sampled AND verdict IS NULL AS blind,
+    SELECT q.*, s.verdict, s.who, s.at, s.decision_id, $state = 'sample' AND sampled AND verdict IS NULL AS blind,
         (CASE WHEN $state = 'sample' THEN shuffled(record_a, record_b) ELSE -worth END, record_a, record_b) AS place
     FROM asked q LEFT JOIN decided s ON s.subject_a = q.record_a AND s.subject_b = q.record_b
     WHERE ($source = '' OR source_a = $source OR source_b = $source) AND CASE $state
