@@ -116,6 +116,8 @@ def test_merges_of_a_feed_join_two_identifiers_unless_the_demographics_contradic
     rows = [
         person("rad", "0471", "Weidinger^Ursula", "19610409"), person("rad", "47-2", "EICHINGER^URSULA", "19610409"),
         person("rad", "481", "Nagy^Zoltan", "19330212", "M"), person("rad", "482", "Kowalska^Eva", "19840712"),
+        person("rad", "501", "Sauer^Lena", "19900203"), person("rad", "502", "SAUER^EVA", "19900203"),
+        person("rad", "511", "Engel^Dorothea", "19000101"), person("rad", "512", "ENGEL^DOROTHEA", "19480521"),
         # nothing is stored under the identifier between these two
         person("rad", "491", "Brandt^Jutta", "19550306"), person("rad", "493", "BRANDT^JUTTA", "19550306"),
     ]  # fmt: skip
@@ -123,7 +125,14 @@ def test_merges_of_a_feed_join_two_identifiers_unless_the_demographics_contradic
     write(
         project,
         "feed_merges",
-        [_merge("471", "00472"), _merge("481", "482"), _merge("491", "492"), _merge("492", "493", "rad")],
+        [
+            _merge("471", "00472"),
+            _merge("481", "482"),
+            _merge("501", "502"),
+            _merge("511", "512"),
+            _merge("491", "492"),
+            _merge("492", "493", "rad"),
+        ],
     )
     done = match(project)
     assert band(project, "0471", "47-2") == ("link", "merged by a feed")
@@ -132,7 +141,9 @@ def test_merges_of_a_feed_join_two_identifiers_unless_the_demographics_contradic
     persons = dict(people(project).select("id", "person_id").rows())
     assert persons["0471"] == persons["47-2"]
     assert persons["481"] != persons["482"]
-    assert done.counts["unsettled"] == 2
+    assert band(project, "501", "502")[0] == "review"  # twins
+    assert band(project, "511", "512")[0] == "link"
+    assert done.counts["unsettled"] == 4
     ids = _ids(people(project))
     decisions.record(project, "pair", ids["0471"], ids["47-2"], verdict="not_same", who="ann")
     match(project)

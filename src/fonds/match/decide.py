@@ -35,7 +35,7 @@ class Decider:
 
         `decided` (record_a, record_b, decided, decided_by) names records by their identifiers; those that are not
         there are left out. `merges` as in merges.merged. A pair that was decided or merged is weighed whether or not a
-        rule found it; so are all pairs inside a cluster.
+        rule found it; so are all pairs inside a cluster. Pairs that the machine rejects outside of clusters come last.
         """
         said = numbered(self.prepared, decided)
         joined = told.merged(self.prepared, merges, self.matcher.bands.largest_cluster)
@@ -58,7 +58,7 @@ class Decider:
         pairs = pl.concat([pairs, self._plain(self._asked(inner))]).sort("na", "nb")
         ids = self.prepared["record_id"]
         found = cluster(pairs, ids, self.matcher, self.fitted.prior)
-        pairs = pl.concat([found.pairs, self._plain(rest)]).sort("na", "nb")
+        pairs = pl.concat([found.pairs, self._plain(rest.sort("na", "nb"))])
         pairs = pairs.with_columns(ids.gather(pairs["na"]).alias("record_a"), ids.gather(pairs["nb"]).alias("record_b"))
         return replace(found, pairs=pairs)
 

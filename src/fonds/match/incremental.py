@@ -22,7 +22,8 @@ SHARD = {"a": pl.Int32(), "b": pl.Int32(), "rules": pl.Int64(), "pattern": pl.In
 
 def fingerprints(prepared: pl.DataFrame, matcher: Matcher) -> pl.DataFrame:
     """record_id and fingerprint (UInt64) of each prepared record."""
-    total = prepared.drop("n", "record_id").hash_rows(seed=0).to_numpy().copy()
+    told = [name for name in prepared.columns if name.startswith("shown_")]
+    total = prepared.drop("n", "record_id", "missing", *told).hash_rows(seed=0).to_numpy().copy()
     for number, rule in enumerate(matcher.blocking):
         for rows, hashes in _too_large(prepared, rule, number):
             np.add.at(total, rows, hashes)  # a sum: a record may stand in several blocks of a rule, in no order

@@ -50,9 +50,11 @@ def merged(prepared: pl.DataFrame, told: pl.DataFrame, largest: int) -> pl.DataF
 
 
 def agrees(matcher: Matcher, patterns: pl.Series) -> pl.Series:
-    """Whether two records of each pattern would be one person by the constraints if both had one identifier: that is
-    what a merge says of them. Where no constraint speaks of equal identifiers, one that keeps the pair apart as it is
-    contradicts the merge, and nothing else does."""
+    """Whether the demographics of two records of each pattern allow what a merge says: that they have one identifier.
+
+    They contradict it where the constraints would call them two people even then (an overlay), or call them so now (as
+    twins) and would not link them then. A value that is missing contradicts nothing.
+    """
     levels = Levels.of(matcher, patterns)
     same = levels.numbers.copy()
     for number, comparison in enumerate(matcher.comparisons):
@@ -60,5 +62,7 @@ def agrees(matcher: Matcher, patterns: pl.Series) -> pl.Series:
             same[:, number] = 1
     outcomes = np.array([*(constraint.outcome for constraint in matcher.constraints), ""])
     as_one = outcomes[speaking(matcher, Levels(same, levels.swapped))]
-    apart = np.isin(outcomes[speaking(matcher, levels)], ("reject", "overlay"))
-    return pl.Series("merged", np.where(as_one == "", ~apart, as_one == "link"), dtype=pl.Boolean)
+    apart, apart_then = (
+        np.isin(found, ("reject", "overlay")) for found in (outcomes[speaking(matcher, levels)], as_one)
+    )
+    return pl.Series("merged", ~apart_then & (~apart | (as_one == "link")), dtype=pl.Boolean)
