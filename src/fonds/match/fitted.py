@@ -32,10 +32,6 @@ class Levels:
         frame = unpack(matcher, patterns)
         return cls(frame.drop("swap").to_numpy().astype(np.int64), frame["swap"].to_numpy())
 
-    def take(self, places: Whole) -> Levels:
-        """Rows by place."""
-        return Levels(self.numbers[places], self.swapped[places])
-
     def agree(self, matcher: Matcher, number: int) -> Flags:
         """Rows where this comparison names one value, however it is written."""
         return agreeing(matcher, number)[self.numbers[:, number]]

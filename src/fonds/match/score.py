@@ -35,11 +35,16 @@ class _Common:
         }
         return cls(frequencies.weights(prepared, matcher, fitted), at_random)
 
-    def add(self, number: int, classes: Floats, levels: Levels, values: Floats) -> None:
-        """Add the values of a comparison to the classes that meet them at random, in pairs at the first level."""
-        if number in self.at_random:
-            counted = np.where((levels.numbers[:, number] == 1) & ~levels.swapped, values, 0.0)
-            classes[self.at_random[number][: len(classes)]] += counted
+    @staticmethod
+    def counted(number: int, levels: Levels) -> Flags:
+        """Rows whose agreement is weighed by its value: at the first level, names in their places."""
+        return np.asarray((levels.numbers[:, number] == 1) & ~levels.swapped)
+
+    def add(self, number: int, classes: Floats, counted: Flags, values: Floats) -> None:
+        """Add the values of a comparison to the classes that meet them at random."""
+        values = np.where(counted, values, 0.0)
+        for row in np.flatnonzero(self.at_random[number]):
+            classes[row] += values
 
     def of_pairs(self, number: int, a: Whole, b: Whole) -> Floats:
         """By pair: of the commoner value, where one name is written in two ways."""
@@ -64,32 +69,29 @@ def weigh(
     known = _by_pattern(matcher, patterns, levels).with_columns(
         pl.Series("most", _most(classes, levels, common), dtype=pl.Float64)
     )
-    keep, asked = matcher.bands.keep, pl.col("rules") == 0
-    told = pl.col("rule").is_not_null()
-    places = known.select("pattern", "place", ((pl.col("most") >= keep) | told).alias("hopeful"))
-    found = pairs.join(places, on="pattern", how="left", maintain_order="left").filter(pl.col("hopeful") | asked)
-    place, a, b = (found[name].to_numpy() for name in ("place", "a", "b"))
-    of_pairs = classes[:, place]
+    told = known["rule"].is_not_null().to_numpy()
+    place = pairs.join(known.select("pattern", "place"), on="pattern", how="left", maintain_order="left")["place"]
+    hopeful = (known["most"].to_numpy() >= matcher.bands.keep) | told
+    pairs = pairs.with_columns(place).filter(pl.Series(hopeful[place.to_numpy()]) | (pl.col("rules") == 0))
+    at, a, b = (pairs[name].to_numpy() for name in ("place", "a", "b"))
+    of_pairs = classes[:, at]
     for number in common.by_record:
-        common.add(number, of_pairs, levels.take(place), common.of_pairs(number, a, b))
-    found = found.with_columns(pl.Series("weight", _odds(of_pairs), dtype=pl.Float64))
-    found = found.join(known.drop("pattern", "most"), on="place", how="left", maintain_order="left")
-    found = found.filter((pl.col("weight") >= keep) | told | asked).sort("a", "b")
+        common.add(number, of_pairs, common.counted(number, levels)[at], common.of_pairs(number, a, b))
+    weight = pl.Series("weight", _odds(of_pairs), dtype=pl.Float64)
+    kept = (weight >= matcher.bands.keep) | pl.Series(told[at]) | (pairs["rules"] == 0)
+    pairs = pairs.with_columns(weight).filter(kept).sort("a", "b")
     ids = prepared["record_id"]
-    return found.select(
+    return pairs.select(
         pl.col("a").cast(pl.Int64).alias("na"),
         pl.col("b").cast(pl.Int64).alias("nb"),
-        ids.gather(found["a"]).alias("record_a"),
-        ids.gather(found["b"]).alias("record_b"),
+        ids.gather(pairs["a"]).alias("record_a"),
+        ids.gather(pairs["b"]).alias("record_b"),
         "pattern",
         "rules",
-        _blocked_by(matcher, found["rules"]),
+        _blocked_by(matcher, pairs["rules"]),
         "weight",
         (1 / (1 + (pl.col("weight").clip(-60, 60) * -np.log(2)).exp())).alias("probability"),
-        "rule",
-        "outcome",
-        "enough",
-        "same_issuer",
+        *(known[name].gather(pairs["place"]) for name in ("rule", "outcome", "enough", "same_issuer")),
     )
 
 
@@ -117,7 +119,7 @@ def evidence(
     for number, comparison in enumerate(matcher.comparisons):
         classes += fitted.step(matcher, number, levels)
         if number in common.by_record:
-            common.add(number, classes, levels, common.of_pairs(number, a, b))
+            common.add(number, classes, common.counted(number, levels), common.of_pairs(number, a, b))
         after = _odds(classes)
         names = pl.Series(["missing", *(level.name for level in comparison.levels)])
         shown = prepared[_SHOWN.get(comparison.column, comparison.column)].cast(pl.String)
@@ -187,7 +189,9 @@ def _most(classes: Floats, levels: Levels, common: _Common) -> Floats:
     """The most that a pair of each pattern can weigh: when it agrees on the rarest of values."""
     rarest = classes.copy()
     for number, values in common.by_record.items():
-        common.add(number, rarest, levels, np.full(len(levels.swapped), values.min(initial=0.0)))
+        common.add(
+            number, rarest, common.counted(number, levels), np.full(len(levels.swapped), values.min(initial=0.0))
+        )
     return _odds(rarest)
 
 
