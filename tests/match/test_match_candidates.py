@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fonds.match import candidates
-from fonds.match.candidates import Compared, compare, compare_pairs, draw
+from fonds.match.candidates import Compared, compare, compare_pairs, draw, draw_along
 from fonds.match.definition import Block, Matcher
+from fonds.match.patterns import unpack
 from fonds.match.recall import missed, rules_report
 from fonds.match.shards import SCHEMA, Maker
 from fonds.project.definitions import load_yaml
@@ -148,6 +150,16 @@ def _crowd(count: int) -> pl.DataFrame:
         for n in range(count)
     ]  # fmt: skip
     return _frame(rows)
+
+
+def test_pairs_of_one_value_are_drawn_by_name_of_what_is_followed() -> None:
+    drawn = draw_along(_crowd(500), MODEL)
+    assert list(drawn) == ["family", "given"]
+    levels = unpack(MODEL, drawn["given"]["pattern"]).with_columns(drawn["given"]["pairs"])
+    given = [comparison.name for comparison in MODEL.comparisons].index("given")
+    assert levels[f"l{given}"].unique().to_list() == [1]
+    assert levels["pairs"].sum() == sum(n * (n - 1) // 2 for n in Counter(n % 7 for n in range(500)).values())
+    assert draw_along(columns(family=[]), MODEL)["family"].is_empty()
 
 
 def test_a_large_sample_is_drawn_by_its_seed() -> None:

@@ -132,7 +132,7 @@ def test_labels_move_weights_towards_what_people_said(same: bool, direction: int
     labels = asked.select("pattern", pl.lit(same).alias("same"), pl.lit(20).alias("pairs"))
     levels = Levels.of(MODEL, asked["pattern"])
     before = fit(MODEL, compared, drawn, 300)
-    after = fit(MODEL, compared, drawn, 300, labels)
+    after = fit(MODEL, compared, drawn, 300, labels=labels)
     moved = expectation(MODEL, after, levels)[0, 0] - expectation(MODEL, before, levels)[0, 0]
     assert moved * direction > 0
     assert (after.m[0][-1] - before.m[0][-1]) * direction > 0
@@ -159,8 +159,11 @@ def test_twins_are_not_taken_for_one_person_with_another_name() -> None:
 def test_agreement_that_follows_from_another_counts_once() -> None:
     """Many of those with one family name have one given name, too: agreement on both says little more than on one."""
     compared, drawn = _sample(np.random.default_rng(6), 20_000)
-    both = _patterns(MODEL, [_level(MODEL, family="equal", given="equal", birth_date="generation")], [3000.0])
-    seen = pl.concat([compared, both]).group_by("pattern").agg(pl.col("pairs").sum())
-    fitted = fit(MODEL, seen, drawn, 4000)
+    far, same = {"family": "equal", "birth_date": "generation"}, {"family": "equal", "birth_date": "equal"}
+    rows = [_level(MODEL, given="equal", **far), _level(MODEL, given="another", **far),
+            _level(MODEL, given="equal", **same)]  # fmt: skip
+    of_one_family = _patterns(MODEL, rows, [3000.0, 20_000.0, 4000.0])
+    fitted = fit(MODEL, compared, drawn, 4000, along={"family": of_one_family})
+    assert fitted.along[1][1] == pytest.approx(3 / 23, rel=0.05), "those of one birth date may be one person's"
     assert fitted.along[1][1] > 3 * fitted.u[1][1]
     assert fitted.along[1][1:].sum() == pytest.approx(1)

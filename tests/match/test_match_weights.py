@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from fonds.match.candidates import compare, draw
+from fonds.match.candidates import compare, draw, draw_along
 from fonds.match.definition import Matcher, Names
 from fonds.match.fitted import Fitted
 from fonds.match.frequencies import Frequencies
@@ -44,7 +44,9 @@ def hospital() -> Hospital:
     prepared = prepare(truth, MODEL, NAMES)
     compared = compare(prepared, MODEL)
     drawn, _ = draw(prepared, MODEL)
-    fitted, often = fit(MODEL, compared.patterns(), drawn, 2000), Frequencies.count(prepared, MODEL)
+    along = draw_along(prepared, MODEL)
+    fitted = fit(MODEL, compared.patterns(), drawn, 2000, along=along)
+    often = Frequencies.count(prepared, MODEL)
     pairs = pl.concat(list(compared.shards()))
     weighed = weigh(prepared, MODEL, fitted, often, pairs)
     people = truth.select("record_id", "person")
@@ -52,6 +54,19 @@ def hospital() -> Hospital:
         people.rename({"record_id": "record_b", "person": "other"}), on="record_b"
     )
     return Hospital(prepared, pairs, fitted, often, weighed.sort("na", "nb"))
+
+
+def test_how_given_names_hang_on_families_is_learned_from_pairs_of_one_family() -> None:
+    # eight name cultures: who shares a family name shares a given name far more often than two people met at random
+    found = hospital()
+    given = [comparison.name for comparison in MODEL.comparisons].index("given")
+    named = found.prepared.select("record_id", "family", "given_first").join(
+        population(2000, 11, "harsh").select("record_id", "household"), on="record_id"
+    )
+    strangers = named.join(named, on="family", suffix="_b").filter(pl.col("household") < pl.col("household_b"))
+    true = strangers.select((pl.col("given_first") == pl.col("given_first_b")).mean()).item()
+    assert true > 2 * found.fitted.u[given][1]
+    assert 0.6 * true < found.fitted.along[given][1] < 1.6 * true
 
 
 def test_evidence_adds_up_to_the_weight() -> None:

@@ -15,15 +15,16 @@ import polars as pl
 from fonds.errors import Transient
 from fonds.match.definition import Matcher
 from fonds.match.elsewhere import Job, Made, connection, lay_out, make, work
+from fonds.match.fitted import followed
 from fonds.match.keys import Oversized, blocking
 from fonds.match.levels import Comparer
 from fonds.match.patterns import unpack
 from fonds.match.shards import SHARD, Maker, Shard, frame
-from fonds.match.vocabulary import Ints, Vocabulary
+from fonds.match.vocabulary import MISSING, Ints, Vocabulary
 from fonds.operations.pool import ADDRESS, on_dask, processors
 
 IN_MEMORY = 24_000_000  # pairs; more of them go to files
-_FIRST_DRAW, _ENOUGH = 25_000, 100
+_FIRST_DRAW, _ENOUGH, _ALONG = 25_000, 100, 100_000
 
 
 @dataclass
@@ -121,6 +122,34 @@ def draw(prepared: pl.DataFrame, matcher: Matcher) -> tuple[pl.DataFrame, int]:
         drawn += size
         size = min(3 * drawn, most - drawn)
     return found, int(found["pairs"].sum())
+
+
+def draw_along(prepared: pl.DataFrame, matcher: Matcher) -> dict[str, pl.DataFrame]:
+    """By name of each comparison that others follow: patterns (pattern, pairs) of pairs drawn at random among those of
+    one value in it. Among pairs drawn from all there would be next to none."""
+    comparer = _maker(prepared, matcher).comparer
+    found = {}
+    for number in sorted(set(followed(matcher).values())):
+        codes = comparer.vocabulary.codes(matcher.comparisons[number].column)
+        a, b = _within(codes, np.random.default_rng(matcher.training.seed))
+        found[matcher.comparisons[number].name] = _counted(comparer, a, b)
+    return found
+
+
+def _within(codes: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Pairs (a, b: record numbers, a < b) of records of one code, each as likely as any other."""
+    order = np.argsort(codes, kind="stable").astype(np.int32)
+    order = order[codes[order] != MISSING]
+    starts = np.flatnonzero(np.diff(codes[order], prepend=MISSING))
+    sizes = np.diff(starts, append=len(order))
+    until = np.cumsum(sizes * (sizes - 1))
+    total = int(until[-1]) if len(until) else 0
+    chosen = rng.integers(0, total, min(_ALONG, total // 2)) if total else np.empty(0, dtype=np.int64)
+    block = np.searchsorted(until, chosen, side="right")
+    x = rng.integers(0, sizes[block])
+    y = (x + rng.integers(1, sizes[block])) % sizes[block]
+    x, y = order[starts[block] + x], order[starts[block] + y]
+    return np.minimum(x, y), np.maximum(x, y)
 
 
 def _counted(comparer: Comparer, a: Ints, b: Ints) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from fonds.match import incremental, kept
-from fonds.match.candidates import Compared, compare, compare_pairs, draw
+from fonds.match.candidates import Compared, compare, compare_pairs, draw, draw_along
 from fonds.match.cluster import Clustered
 from fonds.match.decide import Decider, numbered
 from fonds.match.definition import Matcher, load
@@ -134,7 +134,8 @@ def learn(prepared: pl.DataFrame, matcher: Matcher, compared: Compared, decided:
         pairs.select(patterns, (pl.col("decided") == "link").alias("same"))
         .group_by("pattern", "same").agg(pl.len().cast(pl.Int64).alias("pairs")).sort("pattern", "same")
     )  # fmt: skip
-    fitted = fit(matcher, compared.patterns(), drawn, prepared.height, labels)
+    along = draw_along(prepared, matcher)
+    fitted = fit(matcher, compared.patterns(), drawn, prepared.height, labels=labels, along=along)
     often = Frequencies.count(prepared, matcher)
     return Trained(fitted, often, compared, sampled)
 

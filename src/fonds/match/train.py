@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from fonds.match.definition import Column, Matcher
-from fonds.match.fitted import Fitted, Flags, Floats, Levels, agreeing, followed
+from fonds.match.fitted import Fitted, Flags, Floats, Levels, followed
 
 _FEW = 1e-12
 _PRECISION, _ROUNDS = 1e-5, 500
@@ -62,16 +62,19 @@ def fit(
     compared: pl.DataFrame,
     drawn: pl.DataFrame,
     records: int,
+    *,
     labels: pl.DataFrame | None = None,
+    along: dict[str, pl.DataFrame] | None = None,
 ) -> Fitted:
     """EM until no share moves by more than 1e-5.
 
     `compared`: pattern and pairs of the blocked pairs, of which m is learned; `drawn`: of pairs at random, of which u
-    is. `labels` (pattern, same, pairs): what people said of pairs of a pattern; it counts for the pattern's other pairs
-    too, as so many answers against `training.label_pairs`. Shares are of all pairs of records, compared or not. The
+    is; `along`: of pairs at random among those of one value, by name of the comparison that others follow. `labels`
+    (pattern, same, pairs): what people said of pairs of a pattern; it counts for the pattern's other pairs too, as so
+    many answers against `training.label_pairs`. Shares are of all pairs of records, compared or not. The
     model's own figures count as so many pairs seen before: twenty records stay sound, millions speak for themselves.
     """
-    em = _Em(matcher, _Pairs.of(matcher, compared, labels), _Pairs.of(matcher, drawn), records)
+    em = _Em(matcher, _Pairs.of(matcher, compared, labels), _Pairs.of(matcher, drawn), records, along or {})
     fitted, moved, rounds = em.started, 1.0, 0
     while moved > _PRECISION and rounds < _ROUNDS:
         before, rounds = fitted, rounds + 1
@@ -90,13 +93,16 @@ def expectation(matcher: Matcher, fitted: Fitted, levels: Levels) -> Floats:
 class _Em:
     """The data and the model's own figures, and what one round makes of them."""
 
-    def __init__(self, matcher: Matcher, seen: _Pairs, random: _Pairs, records: int) -> None:
+    def __init__(
+        self, matcher: Matcher, seen: _Pairs, random: _Pairs, records: int, along: dict[str, pl.DataFrame]
+    ) -> None:
         self.matcher, self.training = matcher, matcher.training
         self.seen, self.random, self.records = seen, random, records
         self.total = max(records * (records - 1) / 2, 1.0)
         self.shared = {name: _stated(matcher, name, levels) for name, levels in matcher.relatives.shared.items()}
         self.known = [self._known(number) for number in range(len(matcher.comparisons))]
         self.started = self._starting()
+        self.of_one_value = {name: _Pairs.of(matcher, frame) for name, frame in along.items()}
 
     def _known(self, number: int) -> float:
         """The share of random pairs in which both values are known."""
@@ -144,28 +150,22 @@ class _Em:
                 counted = seen.of_level(number, kin, before)
                 shared[comparison.name] = _mixed(counted, before, self.matcher.relatives.shared_pairs)
         return Fitted(
-            tuple(m), tuple(u), self._along(tuple(u), unlike), self._kin(tuple(u), shared),
+            tuple(m), tuple(u), self._along(tuple(u), fitted), self._kin(tuple(u), shared),
             float(np.clip(mixed / self.total, _FEW, 0.3)), self._kin_shares(fitted, float(kin.sum())),
             swapped / (matches + training.m_pairs), 0,
         )  # fmt: skip
 
-    def _along(self, u: tuple[Floats, ...], unlike: Floats) -> tuple[Floats, ...]:
-        """u among the pairs that agree on what a comparison follows: of those drawn, full agreement at least as often
-        as the blocked pairs show it that something else tells apart."""
+    def _along(self, u: tuple[Floats, ...], fitted: Fitted) -> tuple[Floats, ...]:
+        """u among the pairs that agree on what a comparison follows: of pairs of one value there, those that another
+        comparison tells apart, since the others may be one person's."""
         found = list(u)
         for number, before in followed(self.matcher).items():
-            drawn = unlike * self.random.levels.agree(self.matcher, before)
-            shares = _mixed(self.random.of_level(number, drawn, u[number]), u[number], self.training.along_pairs)
-            told = self._told_apart(self.random.levels, (number, before)) * self.random.counts
-            agreed = u[before][agreeing(self.matcher, before)].sum() * told.sum() / max(self.random.counts.sum(), 1.0)
-            pairs = self.total * self.known[number] * self.known[before] * agreed
-            equal = self.seen.levels.agree(self.matcher, before) & (self.seen.levels.numbers[:, number] == 1)
-            equal &= self._told_apart(self.seen.levels, (number, before))
-            least = min(float(self.seen.counts[equal].sum()) / max(pairs, _FEW), 0.99)
-            if least > shares[1]:
-                shares[2:] *= (1 - least) / (1 - shares[1])
-                shares[1] = least
-            found[number] = shares
+            drawn = self.of_one_value.get(self.matcher.comparisons[before].name, self.random)
+            agree = drawn.levels.agree(self.matcher, before)
+            unlike = drawn.counts * agree * expectation(self.matcher, fitted, drawn.levels)[1]
+            told = unlike * self._told_apart(drawn.levels, (number, before))
+            counted = told if told.any() else unlike
+            found[number] = _mixed(drawn.of_level(number, counted, u[number]), u[number], self.training.along_pairs)
         return tuple(found)
 
     def _told_apart(self, levels: Levels, but: tuple[int, int]) -> Flags:
