@@ -4,7 +4,7 @@ python benchmarks/matching.py --quick             FEBRL 3 and a generated hospit
 python benchmarks/matching.py                     FEBRL 3 and 4 and generated hospitals of 10^5 records
 python benchmarks/matching.py --scale             generated hospitals of 10^6 records
 python benchmarks/matching.py --sets 'mild all'   only the sets named
---picture also draws docs/images/matching-calibration.svg and .png.
+--picture also draws docs/images/matching-calibration.svg.
 
 Every tool runs on every set in a process of its own, which measures wall time, CPU seconds (threads and children
 included) and peak memory (of the process and its children) of training, pairs, prediction and clusters; preparing
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two sets, within 45 s")
     parser.add_argument("--scale", action="store_true", help="generated hospitals of 10^6 records, without FEBRL")
     parser.add_argument("--sets", help="comma-separated names of the sets to measure")
-    parser.add_argument("--picture", action="store_true", help="draw docs/images/matching-calibration.svg and .png")
+    parser.add_argument("--picture", action="store_true", help="draw docs/images/matching-calibration.svg")
     options = parser.parse_args()
     sets = data_sets(10_000 if options.quick else 1_000_000 if options.scale else 100_000)
     if options.sets:

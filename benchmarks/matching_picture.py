@@ -17,7 +17,7 @@ TICKS = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999]
 
 
 def draw(folders: dict[str, Path]) -> str:
-    """Write matching-calibration.svg and .png of the sets measured in these folders; returns where they are."""
+    """Write matching-calibration.svg of the sets measured in these folders; returns where it is."""
     found = []
     for name, folder in folders.items():
         persons = pl.read_parquet(folder / "persons.parquet")["person"]
@@ -50,10 +50,9 @@ def draw(folders: dict[str, Path]) -> str:
     ]
     chart = alt.concat(*each, columns=3).configure_view(stroke=None)
     TARGET.mkdir(parents=True, exist_ok=True)
-    svg, png = TARGET / "matching-calibration.svg", TARGET / "matching-calibration.png"
-    svg.write_text(vlc.vegalite_to_svg(chart.to_dict()), encoding="utf-8")
-    png.write_bytes(vlc.vegalite_to_png(chart.to_dict(), scale=1.5))
-    return f"{svg} and .png"
+    path = TARGET / "matching-calibration.svg"
+    path.write_text(vlc.vegalite_to_svg(chart.to_dict()), encoding="utf-8")
+    return str(path)
 
 
 def _odds(share: float) -> float:
