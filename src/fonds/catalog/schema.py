@@ -416,7 +416,7 @@ _FIXED = (
             "evidence": (TEXT, "JSON list of comparison, label, a, b, weight; NULL for what the weight alone rejects"),
             "pattern": (WHOLE, "code of the levels reached: pairs of one pattern weigh alike but for frequencies"),
             "blocked_by": (TEXTS, "blocking rules that found the pair"),
-            "outcome": (TEXT, "what a constraint or a feed's merge says: link | review | reject | overlay"),
+            "outcome": (TEXT, "what the constraint that holds says: link | review | reject | overlay"),
             "decided": (TEXT, "link | not_same when a steward decided"),
             "decided_by": (TEXT, "who"),
             "studies": (WHOLE, "studies that wait for the answer"),
