@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 from pydantic import Field, model_validator
 
+from fonds.catalog.columns import FLAG, OTHER_IDS, PLACE, REAL, REFERENCES, SOURCE, TEXT, TEXTS, WHOLE, Table
+from fonds.catalog.people import PEOPLE
 from fonds.dicom.private import PrivateAttribute
 from fonds.errors import CatalogInvalid
 from fonds.project.definitions import Definition, load_yaml
 from fonds.project.settings import Project
-
-TEXT, WHOLE, REAL, FLAG = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
-TEXTS = pl.List(pl.String())
-REFERENCES = pl.List(
-    pl.Struct(
-        {
-            "carrier": TEXT,
-            "relation": TEXT,
-            "study_uid": TEXT,
-            "series_uid": TEXT,
-            "sop_class_uid": TEXT,
-            "sop_uid": TEXT,
-            "frame_of_reference_uid": TEXT,
-        }
-    )
-)
-OTHER_IDS = pl.List(pl.Struct({"id": TEXT, "issuer": TEXT, "type": TEXT}))
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table: what a row is, its key, and its columns as {name: (type, meaning)}."""
-
-    name: str
-    row: str
-    key: tuple[str, ...]
-    columns: dict[str, tuple[pl.DataType, str]]
-
-    @property
-    def schema(self) -> dict[str, pl.DataType]:
-        """Column types in order."""
-        return {name: kind for name, (kind, _) in self.columns.items()}
 
 
 class PrivateTag(Definition):
@@ -92,11 +61,8 @@ def _attributes(path: Path, _mtime_ns: int, _size: int) -> tuple[str, ...]:
     return load_yaml(path, Attributes).names
 
 
-_SOURCE = {"source": (TEXT, "archive the row comes from, a name in fonds.yaml")}
-_PLACE = {**_SOURCE, "location": (TEXT, "path below the source's root; `a.zip!member` for members")}
-
 _OBJECT = {
-    **_PLACE,
+    **PLACE,
     "size": (WHOLE, "bytes"),
     "mtime_ns": (WHOLE, "modification time, nanoseconds since 1970 UTC"),
 }
@@ -152,7 +118,7 @@ _FIXED = (
         "what an index (DICOMDIR, PACS, DICOMweb, export, Inventory) says about a study, series or instance",
         ("source", "location", "record"),
         {
-            **_PLACE,
+            **PLACE,
             "record": (WHOLE, "byte offset in an index file (0 for the file itself); else a count of equal answers"),
             "origin": (TEXT, "dicomdir | zip | tar | gzip | dimse | dicomweb | export | inventory"),
             "level": (TEXT, "MEDIA | PATIENT | STUDY | SERIES | INSTANCE"),
@@ -171,7 +137,7 @@ _FIXED = (
         "what the files of a source and its index say differently of one study or series",
         ("source", "index_source", "level", "study_uid", "series_uid", "sop_uid", "attribute", "file_value"),
         {
-            **_SOURCE,
+            **SOURCE,
             "index_source": (TEXT, "source whose setting `of` names the files' source"),
             "level": (TEXT, "STUDY | SERIES | INSTANCE"),
             "study_uid": (TEXT, "Study Instance UID"),
@@ -202,7 +168,7 @@ _FIXED = (
             "level": (TEXT, "instance | series | study | patient | across | archive | index"),
             "kahn": (TEXT, "conformance | completeness | plausibility"),
             "severity": (TEXT, "block | critical | major | minor | info"),
-            **_SOURCE,
+            **SOURCE,
             "department": (TEXT, "department of the source"),
             "entity": (TEXT, "location, series UID, study UID or record id, by level"),
             "study_uid": (TEXT, "study concerned, where it is one"),
@@ -219,7 +185,7 @@ _FIXED = (
         ("check_id", "source"),
         {
             "check_id": (TEXT, "check"),
-            **_SOURCE,
+            **SOURCE,
             "department": (TEXT, "department of the source"),
             "level": (TEXT, "level of the entities counted"),
             "kahn": (TEXT, "Kahn category"),
@@ -238,7 +204,7 @@ _FIXED = (
         {
             "stage": (TEXT, "assess: judged as the sources say it; normalize: with approved changes applied"),
             "suite": (TEXT, "suite of rules/gates"),
-            **_SOURCE,
+            **SOURCE,
             "check_id": (TEXT, "check the expectation is made from"),
             "name": (TEXT, "its readable name"),
             "severity": (TEXT, "severity of the check"),
@@ -273,7 +239,7 @@ _FIXED = (
         ("check_id", "source", "modality", "study_year"),
         {
             "check_id": (TEXT, "check"),
-            **_SOURCE,
+            **SOURCE,
             "modality": (TEXT, "Modality of the entities; '' none, 'several' when they hold more than one"),
             "study_year": (TEXT, "year of their earliest Study Date; '' when that is none"),
             "numerator": (WHOLE, "entities that fail"),
@@ -289,7 +255,7 @@ _FIXED = (
             "at": (TEXT, "when it was, UTC, ISO 8601"),
             "check_id": (TEXT, "check"),
             "check_version": (TEXT, "version of the check"),
-            **_SOURCE,
+            **SOURCE,
             "numerator": (WHOLE, "entities that failed"),
             "denominator": (WHOLE, "entities the check applied to"),
         },
@@ -299,7 +265,7 @@ _FIXED = (
         "one attribute of an object of the sample that isn't as its IOD wants it, or one row that says there is none",
         ("source", "location", "path", "problem"),
         {
-            **_PLACE,
+            **PLACE,
             "study_uid": (TEXT, "study of the object"),
             "sop_class_uid": (TEXT, "SOP class that names the IOD"),
             "path": (TEXT, "tags down to the attribute, [n] after a sequence: its item; '' in a row about the object"),
@@ -321,7 +287,7 @@ _FIXED = (
         ("source", "location", "path"),
         {
             "change_id": (TEXT, "stable identifier"),
-            **_PLACE,
+            **PLACE,
             "study_uid": (TEXT, "study of the object"),
             "attribute": (TEXT, "keyword"),
             "path": (TEXT, "tag, such as (0010,0010)"),
@@ -338,134 +304,7 @@ _FIXED = (
             "candidates": (TEXT, "JSON list of {value, score, why} to choose from; NULL where there is one way"),
         },
     ),
-    Table(
-        "feed_patients",
-        "one identifier of a patient as a feed of another system tells it",
-        ("feed", "issuer", "patient_id"),
-        {
-            "feed": (TEXT, "name in `feeds` of fonds.yaml"),
-            "issuer": (TEXT, "assigning authority (PID-3.4; FHIR identifier.system), '' when none is known"),
-            "patient_id": (TEXT, "identifier as told"),
-            "PatientName": (TEXT, "as a PN value (PS3.5 6.2.1), representations joined by '='"),
-            "PatientBirthName": (TEXT, "name at birth"),
-            "PatientBirthDate": (TEXT, "YYYYMMDD, or what was told where it is no date"),
-            "PatientSex": (TEXT, "M | F | O | NULL"),
-            "phone": (TEXT, "telephone, as told"),
-            "street": (TEXT, "street and number"),
-            "postcode": (TEXT, "postal code"),
-            "city": (TEXT, "place"),
-            "mother": (TEXT, "mother's maiden name (PID-6)"),
-            "national_id": (TEXT, "insurance or national number"),
-            "other_ids": (OTHER_IDS, "identifiers of the same patient told with this one"),
-            "deceased": (TEXT, "date of death as YYYY-MM-DD, or `true`"),
-            "multiple_birth": (FLAG, "born as twin or triplet; NULL when not told"),
-            "status": (TEXT, "active | merged | inactive"),
-            "changed": (TEXT, "when the feed last changed it, ISO 8601"),
-        },
-    ),
-    Table(
-        "feed_merges",
-        "one identifier that a feed says was merged into another (HL7 A40; FHIR link replaced-by)",
-        ("feed", "retired_issuer", "retired_id", "issuer", "patient_id"),
-        {
-            "feed": (TEXT, "name in `feeds` of fonds.yaml"),
-            "retired_issuer": (TEXT, "assigning authority of the identifier that is no longer used"),
-            "retired_id": (TEXT, "that identifier"),
-            "issuer": (TEXT, "assigning authority of the identifier that survives"),
-            "patient_id": (TEXT, "that identifier"),
-            "at": (TEXT, "when, ISO 8601"),
-            "event": (TEXT, "A40 | replaced-by | …"),
-        },
-    ),
-    Table(
-        "match_records",
-        "a patient record as matching read it: approved values of an archive, or a row of a feed",
-        ("record_id",),
-        {
-            "record_id": (TEXT, "patient record; of a feed's row it begins with F"),
-            "origin": (TEXT, "archive | feed"),
-            **_SOURCE,
-            "issuer": (TEXT, "issuer, the source's own when none is given"),
-            "PatientID": (TEXT, "approved value"),
-            "PatientName": (TEXT, "approved value"),
-            "PatientBirthName": (TEXT, "approved value"),
-            "PatientBirthDate": (TEXT, "approved value"),
-            "PatientSex": (TEXT, "approved value"),
-            "phone": (TEXT, "telephone"),
-            "street": (TEXT, "street and number"),
-            "postcode": (TEXT, "postal code"),
-            "city": (TEXT, "place"),
-            "mother": (TEXT, "mother's maiden name"),
-            "national_id": (TEXT, "insurance or national number"),
-            "other_ids": (OTHER_IDS, "further identifiers"),
-            "last_study": (TEXT, "date of the newest study, YYYYMMDD"),
-            "studies": (WHOLE, "studies behind it; 0 in a feed"),
-            "missing": (TEXTS, "what counts as not known and why, such as `birth_date: default`, `name: newborn`"),
-        },
-    ),
-    Table(
-        "pairs",
-        "two patient records compared",
-        ("record_a", "record_b"),
-        {
-            "record_a": (TEXT, "record id, the smaller one"),
-            "record_b": (TEXT, "record id"),
-            "weight": (REAL, "log2 of the odds that both are one person, prior included"),
-            "probability": (REAL, "stated probability of a match"),
-            "band": (TEXT, "link | review | reject"),
-            "evidence": (TEXT, "JSON list of comparison, label, a, b, weight; NULL for what the weight alone rejects"),
-            "pattern": (WHOLE, "code of the levels reached: pairs of one pattern weigh alike but for frequencies"),
-            "blocked_by": (TEXTS, "blocking rules that found the pair"),
-            "outcome": (TEXT, "what the constraint that holds says: link | review | reject | overlay"),
-            "decided": (TEXT, "link | not_same when a steward decided"),
-            "decided_by": (TEXT, "who"),
-            "studies": (WHOLE, "studies that wait for the answer"),
-            "teaches": (REAL, "bits the answer would teach about pairs like it; NULL outside the queue"),
-            "note": (TEXT, "constraint that forced the band"),
-        },
-    ),
-    Table(
-        "persons",
-        "a patient record and the person it belongs to",
-        ("record_id",),
-        {
-            "record_id": (TEXT, "patient record"),
-            "person_id": (TEXT, "person, stable from run to run"),
-            "cluster_size": (WHOLE, "records of this person"),
-            "settled": (FLAG, "no open question about this record"),
-            "reason": (TEXT, "why not settled"),
-        },
-    ),
-    Table(
-        "person_events",
-        "a merge, split or first sight of a person",
-        ("event_id",),
-        {
-            "event_id": (TEXT, "stable identifier"),
-            "run": (WHOLE, "run of match that saw it; NULL before this was kept"),
-            "kind": (TEXT, "created | joined | merged (all records of another person came) | split | moved"),
-            "person_id": (TEXT, "person"),
-            "record_id": (TEXT, "record"),
-            "from_person": (TEXT, "person the record belonged to before"),
-            "reason": (TEXT, "evidence in one line"),
-        },
-    ),
-    Table(
-        "match_sample",
-        "a pair drawn for people to label, with what it stands for",
-        ("record_a", "record_b"),
-        {
-            "record_a": (TEXT, "record id, the smaller one"),
-            "record_b": (TEXT, "record id"),
-            "stratum": (TEXT, "what the pair was drawn from: what decides about it, and band of probability"),
-            "rests_on": (TEXT, "identifier | threshold | evidence | constraint | others | cluster"),
-            "probability": (REAL, "stated when it was drawn"),
-            "band": (TEXT, "band when it was drawn"),
-            "pairs": (WHOLE, "pairs of the stratum"),
-            "drawn": (WHOLE, "of which so many were drawn"),
-            "run": (WHOLE, "run of match it was drawn from"),
-        },
-    ),
+    *PEOPLE,
     Table(
         "duplicates",
         "a member of a group of duplicates",
@@ -474,7 +313,7 @@ _FIXED = (
             "group_id": (TEXT, "stable identifier of the group"),
             "class": (TEXT, "a to j of the design's section 4"),
             "level": (TEXT, "instance | study"),
-            **_SOURCE,
+            **SOURCE,
             "member": (TEXT, "location, or study UID at study level"),
             "sop_uid": (TEXT, "SOP Instance UID"),
             "study_uid": (TEXT, "Study Instance UID"),
@@ -497,7 +336,7 @@ _FIXED = (
             "to_frame_of_reference_uid",
         ),
         {
-            **_PLACE,
+            **PLACE,
             "from_sop_uid": (TEXT, "SOP Instance UID of the pointing object"),
             "study_uid": (TEXT, "its study"),
             "carrier": (TEXT, "attribute that carries the reference"),
@@ -521,7 +360,7 @@ _FIXED = (
                 TEXT,
                 "dangling-reference | images-without-report | report-without-images | rejected-object | missing-files",
             ),
-            **_SOURCE,
+            **SOURCE,
             "study_uid": (TEXT, "study concerned"),
             "entity": (TEXT, "object or UID concerned"),
             "message": (TEXT, "what is missing"),
@@ -532,7 +371,7 @@ _FIXED = (
         "where one catalogued file goes",
         ("source", "location"),
         {
-            **_PLACE,
+            **PLACE,
             "sop_uid": (TEXT, "SOP Instance UID"),
             "study_uid": (TEXT, "Study Instance UID"),
             "person_id": (TEXT, "person"),
@@ -548,7 +387,7 @@ _FIXED = (
         "the latest state of one planned object's transfer",
         ("source", "location"),
         {
-            **_PLACE,
+            **PLACE,
             "sop_uid": (TEXT, "SOP Instance UID"),
             "study_uid": (TEXT, "Study Instance UID"),
             "wave": (TEXT, "wave"),
@@ -568,7 +407,7 @@ _FIXED = (
         "the final state of one catalogued file",
         ("source", "location"),
         {
-            **_PLACE,
+            **PLACE,
             "sop_uid": (TEXT, "SOP Instance UID"),
             "study_uid": (TEXT, "Study Instance UID"),
             "department": (TEXT, "department of the source"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from fonds.catalog.schema import OTHER_IDS
+from fonds.catalog.columns import OTHER_IDS
 from fonds.match.addresses import COLUMNS, addresses
 from fonds.match.components import any_of, components
 from fonds.match.dates import HEAPED, births
