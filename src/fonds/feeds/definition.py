@@ -90,14 +90,9 @@ class FeedMapping(Definition):
         default=NATIONAL, max_length=100, description="types and issuers of identifiers that are a national number"
     )
 
-    @field_validator("dates")
+    @field_validator("dates", "times")
     @classmethod
-    def _formats(cls, formats: Formats) -> Formats:
-        return checked_formats(formats)
-
-    @field_validator("times")
-    @classmethod
-    def _times(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+    def _formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         return checked_formats(formats)
 
     @field_validator("patients", "merges")
