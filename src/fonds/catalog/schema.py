@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import Field, model_validator
 
+from fonds.catalog.belonging import BELONGING
 from fonds.catalog.columns import FLAG, OTHER_IDS, PLACE, REAL, REFERENCES, SOURCE, TEXT, TEXTS, WHOLE, Table
 from fonds.catalog.people import PEOPLE
 from fonds.dicom.private import PrivateAttribute
@@ -305,67 +306,7 @@ _FIXED = (
         },
     ),
     *PEOPLE,
-    Table(
-        "duplicates",
-        "a member of a group of duplicates",
-        ("class", "group_id", "source", "member"),
-        {
-            "group_id": (TEXT, "stable identifier of the group"),
-            "class": (TEXT, "a to j of the design's section 4"),
-            "level": (TEXT, "instance | study"),
-            **SOURCE,
-            "member": (TEXT, "location, or study UID at study level"),
-            "sop_uid": (TEXT, "SOP Instance UID"),
-            "study_uid": (TEXT, "Study Instance UID"),
-            "evidence": (TEXT, "what agrees and what differs"),
-            "disposition": (TEXT, "keep | drop-copy | hold | unite | inform"),
-            "kept_source": (TEXT, "source of the copy that is kept"),
-            "kept_location": (TEXT, "its location"),
-        },
-    ),
-    Table(
-        "links",
-        "a reference from one object to another",
-        (
-            "source",
-            "location",
-            "relation",
-            "to_study_uid",
-            "to_series_uid",
-            "to_sop_uid",
-            "to_frame_of_reference_uid",
-        ),
-        {
-            **PLACE,
-            "from_sop_uid": (TEXT, "SOP Instance UID of the pointing object"),
-            "study_uid": (TEXT, "its study"),
-            "carrier": (TEXT, "attribute that carries the reference"),
-            "relation": (TEXT, "evidence, content, presentation, segmentation-source, rt-image, …"),
-            "to_study_uid": (TEXT, "study pointed to"),
-            "to_series_uid": (TEXT, "series pointed to"),
-            "to_sop_uid": (TEXT, "object pointed to"),
-            "to_frame_of_reference_uid": (TEXT, "frame of reference pointed to"),
-            "state": (TEXT, "resolved-here | resolved-other-archive | dangling"),
-            "resolved_source": (TEXT, "where the target object was found"),
-            "resolved_location": (TEXT, "its location"),
-            "same_patient": (FLAG, "both ends belong to one person"),
-        },
-    ),
-    Table(
-        "gaps",
-        "something missing around a study",
-        ("kind", "source", "study_uid", "entity"),
-        {
-            "kind": (
-                TEXT,
-                "dangling-reference | images-without-report | report-without-images | rejected-object | missing-files",
-            ),
-            **SOURCE,
-            "study_uid": (TEXT, "study concerned"),
-            "entity": (TEXT, "object or UID concerned"),
-            "message": (TEXT, "what is missing"),
-        },
-    ),
+    *BELONGING,
     Table(
         "plan",
         "where one catalogued file goes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Collection, Sequence
@@ -19,6 +20,7 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from fonds.catalog import schema
+from fonds.errors import CatalogInvalid
 from fonds.project.settings import Project
 
 _KEEP_HISTORY = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
@@ -70,6 +72,35 @@ class Catalog:
             actions.append(AddAction(part.name, part.stat().st_size, {}, stamp, True, stats))
         delta.create_write_transaction(actions, "append", delta.schema(), post_commithook_properties=_KEEP_HISTORY)
         return DeltaTable(root).version()
+
+    def replace_by(self, name: str, connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+        """Put what an SQL relation holds in place of the whole table, in one commit; returns the new version.
+
+        No row passes through Python, whatever their number. Columns the relation lacks are NULL. Raises CatalogInvalid
+        on unknown columns or double keys.
+        """
+        table = schema.table(self.project, name)
+        given = [column for column, *_ in connection.execute(f"DESCRIBE FROM {rows}").fetchall()]
+        if unknown := sorted(set(given) - set(table.schema)):
+            raise CatalogInvalid(f"table {name} has no column {', '.join(unknown)}")
+        picked = ", ".join(
+            f"{quote(column) if column in given else 'NULL'}::{_duckdb_type(kind)} AS {quote(column)}"
+            for column, kind in table.schema.items()
+        )
+        key = ", ".join(map(quote, table.key))
+        doubles = connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {rows} GROUP BY {key} HAVING count(*) > 1)"
+        ).fetchall()[0][0]
+        if doubles:
+            raise CatalogInvalid(f"table {name}: {doubles} row(s) repeat the key {table.key}")
+        with tempfile.TemporaryDirectory(prefix="fonds-") as scratch:
+            file = Path(scratch) / f"{name}.parquet"
+            order = ", ".join(f"{quote(column)} NULLS LAST" for column in table.key)
+            connection.execute(
+                f"COPY (SELECT {picked} FROM {rows} ORDER BY {order}) TO {literal(str(file))} "
+                "(FORMAT parquet, COMPRESSION zstd)"
+            )
+            return self.commit(name, add=[file], remove=self.files(name))
 
     def read(self, name: str, *, version: int | None = None) -> pl.DataFrame:
         """The table as a frame; an empty one with the right columns when it was never written."""
@@ -124,11 +155,11 @@ class Catalog:
             f"CREATE OR REPLACE VIEW sources AS SELECT * FROM (VALUES {rows}) t({columns}, position) "
             "WHERE source IS NOT NULL"
         )
+        statements += _statements("standing")
         statements.append(self._effective_view("effective", over="instances"))
         # each stands on those before it
-        for stem in ("keys", "views", "quality"):
-            path = Path(__file__).parent / "sql" / f"{stem}.sql"
-            statements += [part for part in path.read_text(encoding="utf-8").split(";\n") if part.strip()]
+        for stem in ("keys", "views", "quality", "context"):
+            statements += _statements(stem)
         return statements
 
     def _grown(self, name: str) -> DeltaTable:
@@ -195,9 +226,14 @@ class Catalog:
             f"CREATE OR REPLACE VIEW {name} AS WITH changed AS "
             "(SELECT source, location, list(attribute) AS changed_words, "
             "map_from_entries(list({'k': attribute, 'v': after})) AS changed_values "
-            "FROM changes WHERE state = 'approved' "
+            "FROM standing_changes "
             f"GROUP BY ALL) SELECT {others}, {picks} FROM {over} i LEFT JOIN changed USING (source, location)"
         )
+
+
+def _statements(stem: str) -> list[str]:
+    text = (Path(__file__).parent / "sql" / f"{stem}.sql").read_text(encoding="utf-8")
+    return [part for part in text.split(";\n") if part.strip()]
 
 
 def paths(delta: DeltaTable) -> list[Path]:

@@ -38,7 +38,9 @@ def feed_files(project: Project, feed: str, path: str, formats: tuple[str, ...])
 def files_of(project: Project, feed: str) -> dict[str, list[Path]]:
     """The files of both tables of a feed, `patients` and, where it has one, `merges`; raises ArchiveUnreachable."""
     settings = project.settings.feeds[feed]
-    found = {"patients": feed_files(project, feed, settings.path, (settings.format,))}
+    found = {}
+    if settings.path is not None:
+        found["patients"] = feed_files(project, feed, settings.path, (settings.format,))
     if settings.merges is not None:
         found["merges"] = feed_files(project, feed, settings.merges, ("csv", "parquet"))
     return found

@@ -16,7 +16,7 @@ from fonds.project.settings import Project
 VERDICTS = {
     "pair": ("link", "not_same"),
     "change": ("approve", "reject", "choose"),
-    "duplicate": ("keep", "drop-copy", "separate"),
+    "duplicate": ("keep", "drop-copy", "separate", "remap", "unite"),
     "mapping": ("map", "none"),
 }
 # what tells two subjects of a kind apart beside subject_a; subject_b when nothing is said

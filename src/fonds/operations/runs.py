@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import duckdb
 import polars as pl
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -85,6 +86,11 @@ class StageRun:
     def replace(self, table: str, frame: pl.DataFrame) -> None:
         """Write a whole catalog table and note it."""
         self.catalog.replace(table, frame)
+        self.tables.append(table)
+
+    def replace_by(self, table: str, connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+        """Write a whole catalog table from an SQL relation, and note it."""
+        self.catalog.replace_by(table, connection, rows)
         self.tables.append(table)
 
     def result(self) -> StageResult:

@@ -168,18 +168,32 @@ TargetSettings = Annotated[FolderTarget | DicomTarget, Field(discriminator="kind
 
 
 class FeedSettings(Definition):
-    """What another system tells of patients: a registration system, a patient index."""
+    """What another system tells of patients, orders and reports: a registration system, a patient index, a RIS."""
 
     format: Literal["csv", "parquet", "fhir"]
-    """tables of patients or ADT events, or FHIR Patient resources, one a line (NDJSON)"""
-    path: str
-    """file, folder or pattern, such as ``feeds/*.ndjson.gz``"""
+    """tables, or FHIR resources, one a line (NDJSON)"""
+    path: str | None = None
+    """patients or ADT events (FHIR Patient): file, folder or pattern, such as ``feeds/*.ndjson.gz``"""
     merges: str | None = None
     """the same for a table of merged identifiers, CSV or Parquet"""
+    orders: str | None = None
+    """the same for orders (HL7 ORM as a table, FHIR ServiceRequest)"""
+    reports: str | None = None
+    """the same for reports (HL7 ORU as a table, FHIR DiagnosticReport)"""
     issuer: str | None = None
-    """assigning authority of identifiers that name none"""
+    """assigning authority of patients' identifiers that name none"""
+    accession_issuer: str | None = None
+    """assigning authority of accession numbers that name none"""
     mapping: str | None = None
     """content file that says what the columns and codes are, such as ``rules/sites/mpi-feed.yaml``"""
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        if self.path is None and self.orders is None and self.reports is None:
+            raise ValueError("a feed needs path (patients), orders or reports")
+        if self.merges is not None and self.path is None:
+            raise ValueError("merges are of patients: path is missing")
+        return self
 
 
 class AssessSettings(Definition):
