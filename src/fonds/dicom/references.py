@@ -23,12 +23,31 @@ class Reference(NamedTuple):
     frame_of_reference_uid: str | None
 
 
+class Slot(NamedTuple):
+    """Where a UID of a reference stands: the item (the very object of the tree) and the element in it."""
+
+    item: Elements
+    tag: int
+
+
+class Pointer(NamedTuple):
+    """A reference, and where each UID it is made of stands; outer items may be shared with other references."""
+
+    reference: Reference
+    study: Slot | None
+    series: Slot | None
+    sop: Slot | None
+    frame: Slot | None
+
+
 class _Context(NamedTuple):
+    """What the items around say, with the slots that say it."""
+
     carrier: str
     relation: str
-    study: str | None
-    series: str | None
-    frame: str | None
+    study: Slot | None
+    series: Slot | None
+    frame: Slot | None
 
 
 def _tag(keyword: str) -> int:
@@ -125,49 +144,70 @@ def relation_of(tag: int, *, presentation: bool, segmentation: bool) -> str:
 
 def references(elements: Elements) -> list[Reference]:
     """Every distinct reference of an object, in the order of its attributes."""
-    pointing = sorted(_POINTING.intersection(elements))
-    if not pointing:
-        return []
-    own = _uid(elements, _OWN_CLASS) or ""
     found: dict[tuple[str | None, ...], Reference] = {}
-    # per-object by nature: the tree of one object
-    for tag in pointing:
-        relation = relation_of(
-            tag, presentation=own.startswith(PRESENTATION), segmentation=own.startswith(SEGMENTATIONS)
-        )
-        for reference in _below(tag, elements[tag][1], _Context("", relation, None, None, None)):
-            found.setdefault(reference[1:], reference)
+    for pointer in pointers(elements):
+        found.setdefault(pointer.reference[1:], pointer.reference)
     return list(found.values())
 
 
-def _below(tag: int, value: bytes | list[Elements], outer: _Context) -> Iterator[Reference]:
+def pointers(elements: Elements) -> Iterator[Pointer]:
+    """Every reference of an object, also those made twice, in the order of its attributes, with its places.
+
+    The one definition of which item says the study, the series, the frame of reference and the object: what is
+    catalogued and what is rewritten when a UID changes both come from here. `elements` hold at least `SEQUENCES` (and
+    `FUNCTIONAL_GROUPS` where `needs_functional_groups`), their items at least `NESTED`.
+    """
+    own = _uid(elements, _OWN_CLASS) or ""
+    presentation, segmentation = own.startswith(PRESENTATION), own.startswith(SEGMENTATIONS)
+    # per-object by nature: the tree of one object
+    for tag in sorted(_POINTING.intersection(elements)):
+        relation = relation_of(tag, presentation=presentation, segmentation=segmentation)
+        yield from _below(tag, elements[tag][1], _Context("", relation, None, None, None))
+
+
+def _below(tag: int, value: bytes | list[Elements], outer: _Context) -> Iterator[Pointer]:
     if isinstance(value, bytes):
         return
     carrier = f"{outer.carrier}.{keyword_of(tag)}".lstrip(".")
     for item in value:
-        sop = _uid(item, _SOP)
-        study = sop if tag in STUDY_REFERENCES else _uid(item, _STUDY)
-        series = _uid(item, _SERIES)
-        inner = _Context(
-            carrier, outer.relation, study or outer.study, series or outer.series, _uid(item, _FRAME) or outer.frame
-        )
-        if sop is not None and tag not in STUDY_REFERENCES:
-            yield _reference(inner, _uid(item, _SOP_CLASS), sop)
-        below = [
-            reference
-            for child in sorted(item)
-            if item[child][0] == "SQ" and (child in RELATIONS or child in BETWEEN)
-            for reference in _below(child, item[child][1], inner)
-        ]
-        yield from below
+        of_study = tag in STUDY_REFERENCES
+        sop, series, frame = _slot(item, _SOP), _slot(item, _SERIES), _slot(item, _FRAME)
+        study = sop if of_study else _slot(item, _STUDY)
+        inner = _Context(carrier, outer.relation, study or outer.study, series or outer.series, frame or outer.frame)
+        if sop is not None and not of_study:
+            yield _pointer(inner, sop)
+        below = False
+        for child in sorted(item):
+            if item[child][0] == "SQ" and (child in RELATIONS or child in BETWEEN):
+                for pointer in _below(child, item[child][1], inner):
+                    below = True
+                    yield pointer
         # nothing below and no object of its own: the series, study or frame of reference itself is what is meant
-        names_one = series is not None or inner.frame != outer.frame or (tag in STUDY_REFERENCES and sop is not None)
-        if names_one and not below and (sop is None or tag in STUDY_REFERENCES):
-            yield _reference(inner, None, None)
+        names_one = series is not None or said(inner.frame) != said(outer.frame) or (of_study and sop is not None)
+        if names_one and not below and (sop is None or of_study):
+            yield _pointer(inner, None)
 
 
-def _reference(at: _Context, sop_class: str | None, sop: str | None) -> Reference:
-    return Reference(at.carrier, at.relation, at.study, at.series, sop_class, sop, at.frame)
+def _pointer(at: _Context, sop: Slot | None) -> Pointer:
+    reference = Reference(
+        at.carrier,
+        at.relation,
+        said(at.study),
+        said(at.series),
+        None if sop is None else _uid(sop.item, _SOP_CLASS),
+        said(sop),
+        said(at.frame),
+    )
+    return Pointer(reference, at.study, at.series, sop, at.frame)
+
+
+def said(slot: Slot | None) -> str | None:
+    """The UID in a slot."""
+    return None if slot is None else _uid(slot.item, slot.tag)
+
+
+def _slot(item: Elements, tag: int) -> Slot | None:
+    return Slot(item, tag) if _uid(item, tag) is not None else None
 
 
 def _uid(elements: Elements, tag: int) -> str | None:
