@@ -1,22 +1,34 @@
-"""The link stage: every reference to its end, and what is missing around a study."""
+"""The link stage: every reference to its end, what is missing around a study, and what new UIDs bring with them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import duckdb
+
+from fonds.catalog.store import literal
+from fonds.link import context
 from fonds.operations.runs import Progress, StageResult, stage_run
 from fonds.project.settings import Project
 
+MEMORY_GB = 4
+INPUTS = ("instances", "persons", "drift", "duplicates", "changes", "feed_orders", "feed_reports")
 STATES = ("resolved-here", "resolved-other-archive", "dangling")
 GAPS = (
     "dangling-reference",
     "referenced-study-missing",
     "other-patient",
     "rejected-object",
-    "images-without-report",
-    "report-without-images",
     "missing-files",
+    *context.GAPS,
 )
+TABLES = {
+    "links": "link_rows",
+    "gaps": "gap_rows",
+    "accessions": "accession_rows",
+    "feed_links": "feed_link_rows",
+}
 
 
 def link(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
@@ -29,23 +41,27 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
     with stage_run(
         project,
         "link",
-        inputs=["instances", "persons", "drift"],
-        outputs=["links", "gaps"],
+        inputs=INPUTS,
+        outputs=tuple(TABLES),
+        definitions=context.definitions(project),
         progress=progress,
         force=force,
     ) as run:
         if run.unchanged:
             return run.result()
         with run.catalog.connect() as connection:
-            for done, name in enumerate(("links", "gaps")):
-                run.progress(done, 2, "steps", name)
-                connection.execute((Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
-            links = connection.sql("SELECT * EXCLUDE (level, uid) FROM answer").pl()
-            gaps = connection.sql("FROM gap_rows").pl()
-        run.replace("links", links)
-        run.replace("gaps", gaps)
-        run.progress(2, 2, "steps")
-        states, kinds = (dict(frame[name].value_counts().rows()) for frame, name in ((links, "state"), (gaps, "kind")))
+            _lean(connection, project.catalog_dir / "scratch")
+            run.progress(0, 3, "steps", "links")
+            connection.execute(text("links"))
+            run.progress(1, 3, "steps", "context")
+            context.find(connection, project, run)
+            run.progress(2, 3, "steps", "gaps")
+            connection.execute(text("gaps"))
+            for table, rows in TABLES.items():
+                run.replace_by(table, connection, rows)
+            states = dict(connection.sql("SELECT state, count(*) FROM link_rows GROUP BY 1").fetchall())
+            kinds = dict(connection.sql("SELECT kind, count(*) FROM gap_rows GROUP BY 1").fetchall())
+        run.progress(3, 3, "steps")
         for state in STATES:
             run.count(state.replace("-", "_"), states.get(state, 0))
         for kind in GAPS:
@@ -53,3 +69,16 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
         if kinds.get("other-patient"):
             run.left.append(f"{kinds['other-patient']} references lead to another patient; see docs/links.md")
     return run.result()
+
+
+def text(name: str) -> str:
+    """One of this stage's SQL files."""
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 / 1e9
+    connection.execute(
+        f"SET memory_limit = '{min(MEMORY_GB, half):.1f}GB'; SET preserve_insertion_order = false; "
+        f"SET temp_directory = {literal(str(folder))}"
+    )

@@ -61,4 +61,5 @@ SELECT r.*, CASE
     WHEN a.patient = b.patient THEN true
     WHEN a.patient <> b.patient AND a.source = b.source THEN false END AS same_patient
 FROM resolved r LEFT JOIN owners a ON a.source = r.source AND a.location = r.location
-    LEFT JOIN owners b ON b.source = r.resolved_source AND b.location = r.resolved_location
+    LEFT JOIN owners b ON b.source = r.resolved_source AND b.location = r.resolved_location;
+CREATE TEMP VIEW link_rows AS SELECT * EXCLUDE (level, uid) FROM answer
