@@ -329,8 +329,8 @@ _FIXED = (
         ("source", "location"),
         {
             **PLACE,
-            "sop_uid": (TEXT, "SOP Instance UID"),
-            "study_uid": (TEXT, "Study Instance UID"),
+            "sop_uid": (TEXT, "SOP Instance UID at the target"),
+            "study_uid": (TEXT, "Study Instance UID at the target"),
             "wave": (TEXT, "wave"),
             "state": (TEXT, "planned | sending | sent | verified | held | excluded | failed | undone"),
             "reason": (TEXT, "class and cause of a failure"),

@@ -79,6 +79,8 @@ class Sender:
         return [_failed(item, answer.reason or "refused", answer)]
 
     def _answer(self, session: Session, item: Item) -> Answer:
+        if item.taken:
+            return Answer("refused", reason="uid-taken")
         try:
             with self.sources[item.source].open(item.location) as stream:
                 if _changed(stream, item):

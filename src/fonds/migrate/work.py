@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
@@ -18,30 +19,18 @@ from fonds.project.definitions import read_yaml
 from fonds.project.settings import Project
 
 BATCH = 100
+_WORK = Path(__file__).parent / "sql" / "work.sql"
 # Failures that time or the target may mend are tried again by every run; the others when what they depend on changes.
 # Without an answer nobody knows: the target is asked first, and gets only what it doesn't hold.
-RETRIED = ("target-full", "target-io", "target-busy", "missing-at-target", "source-unreadable", "no-answer")
-_WORK = """
-WITH approved AS (
-    SELECT source, location,
-        list({'path': path, 'before': before, 'after': after, 'reason': reason, 'rule': rule} ORDER BY path) AS changes
-    FROM changes WHERE state = 'approved' GROUP BY ALL),
-planned AS (
-    SELECT p.source, p.location, coalesce(p.sop_uid, '') AS sop_uid, coalesce(p.study_uid, '') AS study_uid, p.wave,
-        p.sequence, coalesce(i.SeriesInstanceUID, '') AS series_uid, coalesce(i.SOPClassUID, '') AS sop_class_uid,
-        i.transfer_syntax, i.size, i.mtime_ns, i.digest_object, i.digest_pixels, i.pixel_length, a.changes,
-        sha256(concat_ws('|', i.size, i.mtime_ns, to_json(a.changes), $target)) AS basis
-    FROM plan p JOIN instances i USING (source, location) LEFT JOIN approved a USING (source, location)
-    WHERE p.state = 'planned')
-SELECT p.*, j.state, j.reason, j.basis AS last_basis, j.coerced_at, coalesce(j.attempt, 0) AS attempt
-FROM planned p LEFT JOIN latest j USING (source, location) LEFT JOIN waves w ON w.wave = p.wave
-ORDER BY w.position NULLS LAST, p.wave, p.sequence, p.study_uid, p.source, p.location
-"""
+RETRIED = (
+    *("target-full", "target-io", "target-busy", "missing-at-target", "source-unreadable", "no-answer"),
+    "uid-taken",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One object to send."""
+    """One object to send; its UIDs are those it has at the target."""
 
     source: str
     location: str
@@ -61,6 +50,8 @@ class Item:
     """sent before, without an answer"""
     open: bool
     """the last receipt is still the intent: nothing settled it yet"""
+    taken: bool
+    """another file goes, or went, under the same SOP Instance UID"""
 
     @property
     def kind(self) -> Kind:
@@ -94,7 +85,7 @@ def work(project: Project, waves: tuple[str, ...] | None) -> Work:
     with Catalog(project).connect() as connection:
         connection.register("latest", receipts(project).to_arrow())
         connection.register("waves", positions.to_arrow())
-        rows = connection.execute(_WORK, {"target": target}).pl()
+        rows = connection.execute(_WORK.read_text(encoding="utf-8"), {"target": target}).pl()
     if waves is not None:
         rows = rows.filter(pl.col("wave").is_in(waves))
     settled = pl.col("state").is_in(["sent", "verified"]).fill_null(False)
@@ -136,4 +127,5 @@ def _item(row: dict[str, Any]) -> Item:
         attempt=row["attempt"] + 1,
         unknown=row["state"] == "sending" or row["reason"] == "no-answer",
         open=row["state"] == "sending",
+        taken=row["taken"],
     )

@@ -41,14 +41,24 @@ FROM (SELECT r.state, coalesce(lag(r.state) OVER (PARTITION BY source, location 
       FROM receipts r LEFT JOIN latest l USING (source, location)) ANTI JOIN transitions USING (previous, state)
 GROUP BY ALL ORDER BY ALL
 """
-# A failure gives way to a hold or exclusion decided since; what reached the target stays what it is.
+# A failure gives way to a hold or exclusion decided since; what reached the target stays what it is. The UIDs are those
+# at the target: what was sent under them, else what the object is to get.
 _LEDGER = """
-SELECT p.source, p.location, p.sop_uid, p.study_uid, coalesce(j.wave, p.wave) AS wave,
+WITH renamed AS (
+    SELECT source, location, max(after) FILTER (attribute = 'SOPInstanceUID') AS sop_uid,
+        max(after) FILTER (attribute = 'StudyInstanceUID') AS study_uid
+    FROM remaps WHERE state = 'planned' GROUP BY ALL)
+SELECT p.source, p.location,
+    CASE WHEN j.state IN ('sending', 'sent', 'verified') THEN j.sop_uid
+        ELSE coalesce(m.sop_uid, p.sop_uid) END AS sop_uid,
+    CASE WHEN j.state IN ('sending', 'sent', 'verified') THEN j.study_uid
+        ELSE coalesce(m.study_uid, p.study_uid) END AS study_uid,
+    coalesce(j.wave, p.wave) AS wave,
     CASE WHEN j.state IS NULL OR (j.state = 'failed' AND p.state <> 'planned') THEN p.state ELSE j.state END AS state,
     CASE WHEN j.state IS NULL OR (j.state = 'failed' AND p.state <> 'planned') THEN p.reason
         ELSE j.reason END AS reason,
     j.target_key, j.status_code, j.bytes, j.digest_pixels_before, j.digest_pixels_after, j.digest_object_sent, j.attempt
-FROM plan p LEFT JOIN latest j USING (source, location)
+FROM plan p LEFT JOIN latest j USING (source, location) LEFT JOIN renamed m USING (source, location)
 """
 
 

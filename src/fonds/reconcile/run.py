@@ -17,13 +17,14 @@ from fonds.operations.runs import Progress, StageResult, StageRun, stage_run
 from fonds.project.settings import DicomTarget, Project
 from fonds.reconcile.verify import Row, Verdict, Verifier
 
+# Receipts name objects as the target does: with the UIDs they were sent under.
 _SENT = """
-WITH approved AS (
+WITH standing AS (
     SELECT source, location,
         list({'path': path, 'before': before, 'after': after, 'reason': reason, 'rule': rule} ORDER BY path) AS changes
-    FROM changes WHERE state = 'approved' GROUP BY ALL)
+    FROM standing_changes GROUP BY ALL)
 SELECT j.*, i.SOPClassUID AS sop_class_uid, i.transfer_syntax, i.size, a.changes, r.evidence
-FROM latest j LEFT JOIN instances i USING (source, location) LEFT JOIN approved a USING (source, location)
+FROM latest j LEFT JOIN instances i USING (source, location) LEFT JOIN standing a USING (source, location)
     LEFT JOIN reconciliation r ON r.source = j.source AND r.location = j.location AND r.state = 'verified'
 WHERE j.state IN ('sent', 'verified') OR (j.state = 'failed' AND j.target_key IS NOT NULL)
 ORDER BY j.study_uid, j.source, j.location
