@@ -7,16 +7,17 @@ from typing import Any, BinaryIO
 
 from fonds.dicom.charset import DEFAULT, ESC, Codec, codec, repair
 from fonds.dicom.framing import Frame, open_frame
-from fonds.dicom.parsed import CHARACTER_SET, Parsed, Wanted, wanted, with_functional_groups
+from fonds.dicom.parsed import CHARACTER_SET, Parsed, Wanted, wanted, with_lengthy
 from fonds.dicom.pixels import Digests, Pixels, digest, locate, state_of
-from fonds.dicom.references import FACTS, Reference, needs_functional_groups, references
+from fonds.dicom.references import Reference, needs_lengthy, references
+from fonds.dicom.relations import FACTS
 from fonds.dicom.strict import read_strictly
 from fonds.dicom.tolerant import read_tolerantly
 from fonds.dicom.values import CODED_VRS, TEXT_VRS, Elements, as_text, uid_text
 
 __all__ = ["READER_VERSION", "Header", "read_header", "wanted"]
 
-READER_VERSION = 4
+READER_VERSION = 5
 """Raised whenever the same bytes would give another row, so that the next crawl reads everything once more."""
 
 
@@ -69,8 +70,8 @@ def read_header(
     want = wanted(attributes)
     frame = open_frame(stream)
     parsed = _parse(frame, want)
-    if needs_functional_groups(parsed.elements):
-        parsed = _parse(frame, with_functional_groups(want))
+    if needs_lengthy(parsed.elements):
+        parsed = _parse(frame, with_lengthy(want))
     pixels = locate(frame, parsed.header_end) if parsed.pixels else None
     header = _header(frame, want, parsed, pixels, default_charset)
     if digest:

@@ -9,7 +9,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from fonds.dicom.private import PrivateAttribute
-from fonds.dicom.references import FUNCTIONAL_GROUPS, NESTED, SEQUENCES
+from fonds.dicom.relations import CONCATENATION, LENGTHY, NESTED, SEQUENCES
 from fonds.dicom.values import TEXTUAL, Elements
 from fonds.errors import DefinitionInvalid
 
@@ -66,13 +66,13 @@ def wanted(keywords: tuple[str, ...]) -> Wanted:
             attributes.append((word, tag, vr))
     if mistakes:
         raise DefinitionInvalid("rules/base/attributes.yaml", mistakes)
-    top = frozenset(tag for _, tag, _ in attributes if tag > 0 and tag >> 16 != 2) | SEQUENCES | {CHARACTER_SET}
-    return _wanted(tuple(attributes), top)
+    top = frozenset(tag for _, tag, _ in attributes if tag > 0 and tag >> 16 != 2)
+    return _wanted(tuple(attributes), top | SEQUENCES | {CHARACTER_SET, CONCATENATION})
 
 
-def with_functional_groups(want: Wanted) -> Wanted:
-    """The same and the functional groups, which are read only for objects that have no shorter list of sources."""
-    return _wanted(want.attributes, want.top | FUNCTIONAL_GROUPS)
+def with_lengthy(want: Wanted) -> Wanted:
+    """The same and what is read only for objects that have no shorter list of their sources."""
+    return _wanted(want.attributes, want.top | LENGTHY)
 
 
 @lru_cache(maxsize=8)

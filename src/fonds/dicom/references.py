@@ -1,14 +1,35 @@
-"""What an object points to: evidence, content, presentation, segmentation, RT and source references as flat rows."""
+"""What an object points to, as flat rows, and where in it each UID of a reference stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
-
+from fonds.dicom.relations import (
+    CODE,
+    CONCATENATION,
+    CONCEPT,
+    EVIDENCE,
+    FRAMES,
+    FRAMEWISE,
+    POINTING,
+    PRESENTATION,
+    SEGMENTATIONS,
+    SERIES,
+    SOP_CLASS,
+    SOPS,
+    STUDY,
+    STUDY_REFERENCES,
+    UID_CONCEPTS,
+    UID_VALUE,
+    WALKED,
+    keyword_of,
+    otherwise,
+    relation_of,
+)
 from fonds.dicom.values import Elements, uid_text
+
+_OWN_CLASS = 0x00080016
 
 
 class Reference(NamedTuple):
@@ -45,101 +66,27 @@ class _Context(NamedTuple):
 
     carrier: str
     relation: str
-    study: Slot | None
-    series: Slot | None
-    frame: Slot | None
+    otherwise: str
+    study: Slot | None = None
+    series: Slot | None = None
+    frame: Slot | None = None
 
 
-def _tag(keyword: str) -> int:
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise KeyError(keyword)
-    return int(tag)
+class _Kind(NamedTuple):
+    presentation: bool
+    segmentation: bool
 
 
-RELATIONS: dict[int, str] = {
-    _tag(keyword): relation
-    for keyword, relation in {
-        # SR and KOS documents (PS3.3 C.17.2), and what their content tree shows (C.17.3, C.18)
-        "CurrentRequestedProcedureEvidenceSequence": "evidence",
-        "PertinentOtherEvidenceSequence": "other-evidence",
-        "PredecessorDocumentsSequence": "predecessor",
-        "IdenticalDocumentsSequence": "identical-document",
-        "ContentSequence": "content",
-        # presentation states (C.11.11, C.11.14), common instance reference (C.12.2)
-        "ReferencedSeriesSequence": "referenced-instance",
-        "StudiesContainingOtherReferencedInstancesSequence": "referenced-instance",
-        "BlendingSequence": "presentation",
-        # radiotherapy (C.8.8.5, C.8.8.9 and following)
-        "ReferencedFrameOfReferenceSequence": "rt-image",
-        "ReferencedStructureSetSequence": "rt-structure",
-        "ReferencedRTPlanSequence": "rt-plan",
-        "ReferencedDoseSequence": "rt-dose",
-        "ReferencedTreatmentRecordSequence": "rt-record",
-        # encapsulated documents (C.24.2)
-        "SourceInstanceSequence": "document-source",
-        # images and waveforms (C.7.6.1, C.7.6.16, C.8.13.2), registrations (C.20.2)
-        "SourceImageSequence": "source-image",
-        "SourceImageEvidenceSequence": "source-image",
-        "ReferencedImageSequence": "referenced-image",
-        "ReferencedImageEvidenceSequence": "referenced-image",
-        "ReferencedInstanceSequence": "referenced-instance",
-        "ReferencedWaveformSequence": "referenced-waveform",
-        "RegistrationSequence": "registration",
-        "ReferencedStudySequence": "referenced-study",
-    }.items()
-}
-_SHARED, _PER_FRAME = _tag("SharedFunctionalGroupsSequence"), _tag("PerFrameFunctionalGroupsSequence")
-FUNCTIONAL_GROUPS = frozenset((_SHARED, _PER_FRAME))
-"""Read only where nothing else says what a segmentation was drawn on: they are as long as the object has frames."""
-_POINTING = frozenset(RELATIONS) | FUNCTIONAL_GROUPS
-SERIES_REFERENCES = _tag("ReferencedSeriesSequence")
-STUDY_REFERENCES = frozenset((_tag("ReferencedStudySequence"), _tag("RTReferencedStudySequence")))
-"""Sequences whose items name a study by its SOP instance, which has the study's UID."""
-_SOP_CLASS, _SOP = _tag("ReferencedSOPClassUID"), _tag("ReferencedSOPInstanceUID")
-_STUDY, _SERIES, _FRAME = _tag("StudyInstanceUID"), _tag("SeriesInstanceUID"), _tag("FrameOfReferenceUID")
-_OWN_CLASS = _tag("SOPClassUID")
-PRESENTATION, SEGMENTATIONS = "1.2.840.10008.5.1.4.1.1.11.", "1.2.840.10008.5.1.4.1.1.66."
+def needs_lengthy(elements: Elements) -> bool:
+    """Whether only an object's functional groups or contours can tell which objects it was made of.
 
-_FACTS = (
-    "RequestAttributesSequence ReferencedRequestSequence OtherPatientIDsSequence IssuerOfPatientIDQualifiersSequence "
-    "IssuerOfAccessionNumberSequence ConceptNameCodeSequence OriginalAttributesSequence"
-)
-FACTS: frozenset[int] = frozenset(_tag(word) for word in _FACTS.split())
-"""Top-level sequences that hold facts rather than references."""
-SEQUENCES: frozenset[int] = frozenset(RELATIONS) | FACTS
-"""Top-level sequences that are read."""
-_CARRIERS = (
-    "ReferencedSOPSequence RTReferencedStudySequence RTReferencedSeriesSequence ContourImageSequence "
-    "DerivationImageSequence"
-)
-BETWEEN: frozenset[int] = frozenset(_tag(word) for word in _CARRIERS.split())
-"""Sequences that lead to references but are no kind of reference by themselves."""
-_INSIDE = (
-    "SpecificCharacterSet ReferencedSOPClassUID ReferencedSOPInstanceUID StudyInstanceUID SeriesInstanceUID "
-    "FrameOfReferenceUID AccessionNumber PatientID IssuerOfPatientID TypeOfPatientID LocalNamespaceEntityID "
-    "UniversalEntityID UniversalEntityIDType CodeValue LongCodeValue URNCodeValue"
-)
-LEAVES: tuple[int, ...] = tuple(_tag(word) for word in _INSIDE.split())
-"""Elements of items that are read for their values."""
-NESTED: frozenset[int] = frozenset(RELATIONS) | BETWEEN | frozenset(LEAVES)
-"""Elements of items that are read."""
-
-
-def needs_functional_groups(elements: Elements) -> bool:
-    """Whether an object is a segmentation or map whose sources only its functional groups can tell."""
-    own = _uid(elements, _OWN_CLASS) or ""
-    return own.startswith(SEGMENTATIONS) and SERIES_REFERENCES not in elements
-
-
-def relation_of(tag: int, *, presentation: bool, segmentation: bool) -> str:
-    """What a top-level sequence points to, in a presentation state, a segmentation (or map), or any other object."""
-    relation = RELATIONS.get(tag, "segmentation-source")
-    if tag == SERIES_REFERENCES and presentation:
-        relation = "presentation"
-    if relation in ("referenced-instance", "source-image") and segmentation:
-        relation = "segmentation-source"
-    return relation
+    Enhanced images, segmentations and structure sets repeat the objects their frames and contours name in a short
+    list (`EVIDENCE`); where that names none, the long sequences have to be read.
+    """
+    if _uid(elements, _OWN_CLASS) not in FRAMEWISE:
+        return False
+    listed = {tag: elements[tag] for tag in EVIDENCE.intersection(elements)}
+    return all(pointer.sop is None for pointer in pointers(listed))
 
 
 def references(elements: Elements) -> list[Reference]:
@@ -154,47 +101,75 @@ def pointers(elements: Elements) -> Iterator[Pointer]:
     """Every reference of an object, also those made twice, in the order of its attributes, with its places.
 
     The one definition of which item says the study, the series, the frame of reference and the object: what is
-    catalogued and what is rewritten when a UID changes both come from here. `elements` hold at least `SEQUENCES` (and
-    `FUNCTIONAL_GROUPS` where `needs_functional_groups`), their items at least `NESTED`.
+    catalogued and what is rewritten when a UID changes both come from here. `elements` hold at least `SEQUENCES` of
+    `relations`, their items at least `NESTED`. Where they hold `LENGTHY` too, those are walked like the others.
     """
+    concatenation = _slot(elements, (CONCATENATION,))
+    if concatenation is not None:
+        at = _Context(keyword_of(CONCATENATION), "concatenation-source", "")
+        yield _pointer(at, concatenation)
     own = _uid(elements, _OWN_CLASS) or ""
-    presentation, segmentation = own.startswith(PRESENTATION), own.startswith(SEGMENTATIONS)
+    kind = _Kind(own.startswith(PRESENTATION), own in SEGMENTATIONS)
     # per-object by nature: the tree of one object
-    for tag in sorted(_POINTING.intersection(elements)):
-        relation = relation_of(tag, presentation=presentation, segmentation=segmentation)
-        yield from _below(tag, elements[tag][1], _Context("", relation, None, None, None))
+    for tag in sorted(POINTING.intersection(elements)):
+        yield from _below(tag, elements[tag][1], _Context("", "", otherwise(tag)), kind)
 
 
-def _below(tag: int, value: bytes | list[Elements], outer: _Context) -> Iterator[Pointer]:
+def _below(tag: int, value: bytes | list[Elements], outer: _Context, kind: _Kind) -> Iterator[Pointer]:
     if isinstance(value, bytes):
         return
     carrier = f"{outer.carrier}.{keyword_of(tag)}".lstrip(".")
+    relation = outer.relation or relation_of(tag, **kind._asdict())
+    of_study = tag in STUDY_REFERENCES
     for item in value:
-        of_study = tag in STUDY_REFERENCES
-        sop, series, frame = _slot(item, _SOP), _slot(item, _SERIES), _slot(item, _FRAME)
-        study = sop if of_study else _slot(item, _STUDY)
-        inner = _Context(carrier, outer.relation, study or outer.study, series or outer.series, frame or outer.frame)
+        sop, series, frame = _slot(item, SOPS), _slot(item, (SERIES,)), _slot(item, FRAMES)
+        study = (sop if of_study else None) or _slot(item, (STUDY,))
+        inner = _Context(
+            carrier,
+            relation,
+            outer.otherwise,
+            study or outer.study,
+            series or outer.series,
+            frame or outer.frame,
+        )
         if sop is not None and not of_study:
             yield _pointer(inner, sop)
         below = False
+        named = _named_by_content(item, carrier, relation or outer.otherwise)
+        if named is not None:
+            yield named
         for child in sorted(item):
-            if item[child][0] == "SQ" and (child in RELATIONS or child in BETWEEN):
-                for pointer in _below(child, item[child][1], inner):
+            if item[child][0] == "SQ" and child in WALKED:
+                for pointer in _below(child, item[child][1], inner, kind):
                     below = True
                     yield pointer
-        # nothing below and no object of its own: the series, study or frame of reference itself is what is meant
-        names_one = series is not None or said(inner.frame) != said(outer.frame) or (of_study and sop is not None)
+        # nothing below and no object of its own: the study, series or frame of reference itself is what is meant
+        names_one = study is not None or series is not None or said(inner.frame) != said(outer.frame)
         if names_one and not below and (sop is None or of_study):
             yield _pointer(inner, None)
+
+
+def _named_by_content(item: Elements, carrier: str, relation: str) -> Pointer | None:
+    """What a content item of type UIDREF names (PS3.3 C.18.9): its concept name says of which level the UID is."""
+    uid = _slot(item, (UID_VALUE,))
+    concept = item.get(CONCEPT, ("SQ", b""))[1]
+    if uid is None or not concept or isinstance(concept, bytes):
+        return None
+    level = UID_CONCEPTS.get(_uid(concept[0], CODE) or "")
+    if level is None:
+        return None
+    slots: list[Slot | None] = [uid if place == level else None for place in range(4)]
+    study, series, frame, sop = slots
+    return _pointer(_Context(carrier, relation, "", study, series, frame), sop)
 
 
 def _pointer(at: _Context, sop: Slot | None) -> Pointer:
     reference = Reference(
         at.carrier,
-        at.relation,
+        at.relation or at.otherwise,
         said(at.study),
         said(at.series),
-        None if sop is None else _uid(sop.item, _SOP_CLASS),
+        _uid(sop.item, SOP_CLASS) if sop is not None and sop.tag in SOPS else None,
         said(sop),
         said(at.frame),
     )
@@ -206,8 +181,8 @@ def said(slot: Slot | None) -> str | None:
     return None if slot is None else _uid(slot.item, slot.tag)
 
 
-def _slot(item: Elements, tag: int) -> Slot | None:
-    return Slot(item, tag) if _uid(item, tag) is not None else None
+def _slot(item: Elements, tags: tuple[int, ...]) -> Slot | None:
+    return next((Slot(item, tag) for tag in tags if _uid(item, tag) is not None), None)
 
 
 def _uid(elements: Elements, tag: int) -> str | None:
@@ -215,9 +190,3 @@ def _uid(elements: Elements, tag: int) -> str | None:
     if element is None or not isinstance(element[1], bytes):
         return None
     return uid_text(element[1]) or None
-
-
-@cache
-def keyword_of(tag: int) -> str:
-    """The keyword PS3.6 has for a tag."""
-    return str(keyword_for_tag(tag))

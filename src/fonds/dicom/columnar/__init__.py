@@ -21,7 +21,7 @@ from fonds.dicom.columnar.walk import DONE, SHORT, scratch
 from fonds.dicom.framing import BIG_ENDIAN, IMPLICIT_SYNTAXES, Frame
 from fonds.dicom.parsed import wanted
 from fonds.dicom.pixels import locate, state_of
-from fonds.dicom.references import LEAVES
+from fonds.dicom.relations import LEAVES
 
 STRIDES = (8 * 1024, 32 * 1024, 256 * 1024)
 """Bytes of each header to read: first, and for those that go on."""

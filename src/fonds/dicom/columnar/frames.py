@@ -29,7 +29,7 @@ from fonds.dicom.columnar.sheet import (
     Sheet,
 )
 from fonds.dicom.columnar.texts import Texts
-from fonds.dicom.references import keyword_of
+from fonds.dicom.relations import CONCATENATION, keyword_of
 
 STATUSES = ("ok", "partial")
 _SEEN = {NO_DELIMITER: "no_sequence_delimiter", BROKEN: "fragments_broken", MISMATCH: "syntax_mismatch"}
@@ -118,7 +118,7 @@ def _references(out: Growing, rows: int, texts: Texts) -> pa.Array:
     carriers: list[str] = []
     # paths are as many as the ways sequences nest in an archive: few
     for outer, sequence in out.paths[: int(out.used[PATHS])].tolist():
-        word = keyword_of(SEQUENCE_TAGS[sequence])
+        word = keyword_of(SEQUENCE_TAGS[sequence] if sequence >= 0 else CONCATENATION)
         carriers.append(f"{carriers[outer]}.{word}" if outer >= 0 else word)
     fields = [_chosen(carriers, found[:, 1]), _chosen(RELATION_NAMES, found[:, 2])]
     fields += [texts.of(found[:, place]) for place in (3, 4, 7, 6, 5)]

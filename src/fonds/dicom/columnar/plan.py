@@ -16,16 +16,30 @@ from fonds.dicom.framing import (
     claims_encapsulation,
 )
 from fonds.dicom.parsed import CHARACTER_SET, PIXEL_TAGS, Wanted
-from fonds.dicom.references import (
-    BETWEEN,
+from fonds.dicom.relations import (
+    CODE,
+    CONCATENATION,
+    CONCEPT,
+    CONTAINERS,
+    EVIDENCE,
+    FRAMES,
+    FRAMEWISE,
     LEAVES,
+    POINTING,
     PRESENTATION,
     RELATIONS,
     SEGMENTATIONS,
     SEQUENCES,
-    SERIES_REFERENCES,
+    SERIES,
+    SOP_CLASS,
+    SOPS,
+    STUDY,
     STUDY_REFERENCES,
+    UID_CONCEPTS,
+    UID_VALUE,
+    WALKED,
     keyword_of,
+    otherwise,
     relation_of,
 )
 from fonds.dicom.terms import LONG_VRS, SHORT_VRS, transfer_syntaxes
@@ -45,6 +59,7 @@ NO_TEXT, CODED, PLAIN, NUMBER = 0, 1, 2, 3
 
 # roles of tags: a column's or leaf's number from 0 on, a sequence's number counted down from FIRST_SEQUENCE, or these
 NONE, PIXELS, NEVER, FIRST_SEQUENCE = -1, -2, -3, -10
+SEGMENTATION_CLASSES = len(SEGMENTATIONS)
 # flags of transfer syntaxes
 IMPLICIT, BIG, DEFLATED, NATIVE, ENCAPSULATED = 1, 2, 4, 8, 16
 # what an object is, as far as it decides what its references mean
@@ -60,8 +75,10 @@ _FACTS = {
     "ConceptNameCodeSequence": TITLE,
 }
 
-SEQUENCE_TAGS: tuple[int, ...] = tuple(sorted(SEQUENCES | BETWEEN))
-RELATION_NAMES: tuple[str, ...] = tuple(dict.fromkeys((*RELATIONS.values(), "presentation", "segmentation-source")))
+SEQUENCE_TAGS: tuple[int, ...] = tuple(sorted(SEQUENCES | WALKED))
+RELATION_NAMES: tuple[str, ...] = tuple(
+    dict.fromkeys(("concatenation-source", *RELATIONS.values(), *CONTAINERS.values()))
+)
 _NO_TAG = 1 << 32
 _OWN_CLASS, _ORIGINAL = 0x00080016, 0x04000561
 _FACT_LEAVES = (
@@ -72,19 +89,21 @@ _FACT_LEAVES = (
     ("LocalNamespaceEntityID UniversalEntityID", 2),
     ("CodeValue LongCodeValue URNCodeValue", 4),
 )
-_REFERENCE_LEAVES = (
-    "StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID ReferencedSOPInstanceUID ReferencedSOPClassUID"
-)
+_REFERENCE_LEAVES = (STUDY, SERIES, SOP_CLASS, UID_VALUE, CODE, *SOPS, *FRAMES)
 
 
 # columns of the plan's tables
 TAG, ROLE, DICTIONARY = range(3)
 HEAD, CLASS = range(2)
 IS_CODED, IS_META = range(2)
-FACT, OF_STUDY, RELATION = 0, 1, 2
+FACT, OF_STUDY, POINTS, LISTS, OTHERWISE, RELATION = range(6)
 FIRST_PLACE = 3
+# places in `Plan.reference_leaves`; the elements that name an object stand before those that name a frame of reference
+STUDY_LEAF, SERIES_LEAF, CLASS_LEAF, UID_LEAF, CODE_LEAF, SOP_LEAVES = range(6)
+FRAME_LEAVES = SOP_LEAVES + len(SOPS)
 # places in `Plan.special`
-CHARSET_SLOT, CLASS_SLOT, COLUMNS, SERIES_SEQUENCE, ORIGINAL_SEQUENCE, SYNTAXES, CREATORS = range(7)
+CHARSET_SLOT, CLASS_SLOT, SOURCE_SLOT, COLUMNS, CONCEPT_SEQUENCE, ORIGINAL_SEQUENCE = range(6)
+SYNTAXES, CONCEPTS, CREATORS = range(6, 9)
 
 
 class Plan(NamedTuple):
@@ -103,23 +122,25 @@ class Plan(NamedTuple):
     columns: Ints
     """1 for a column that Specific Character Set governs, 1 for one of group 2, which is always little endian"""
     texts: Bytes
-    """transfer syntaxes, beginnings of the SOP classes of segmentations and presentation states, private creators"""
+    """transfer syntaxes, the beginning of the SOP classes of presentation states, SOP classes whose frames name sources
+    (segmentations first), concept names of UIDs, private creators"""
     places: Ints
     """where each of them begins"""
     flags: Ints
-    """of transfer syntaxes"""
+    """of each text before the creators: of transfer syntaxes, and the level of which a concept's UID is"""
     sequences: Ints
-    """kind of fact (0 none), 1 when its items name a study by instance, and the number of its relation by what the
-    object is (-1 when it points to nothing)"""
+    """kind of fact (0 none); 1 when its items name a study by instance, when it holds references, when it lists what
+    frames name; the relation of what has none in it; the relation it states, by what the object is (-1 none)"""
     facts: Ints
     """leaves an item tells by the kind of fact (-1 none), and the place of the first of them in a row"""
     reference_leaves: Ints
-    """leaves a reference is made of: study, series, frame of reference, object, class"""
+    """leaves a reference is made of, see `STUDY_LEAF` and following"""
     private: Ints
     """a row for each private attribute: group, number in its block, number of its creator, column, VR"""
     special: Ints
-    """slots of Specific Character Set and SOP Class UID (-1 not wanted), number of columns, sequences of series
-    references and of original attributes, numbers of syntaxes and of creators"""
+    """slots of Specific Character Set, SOP Class UID (-1 not wanted) and the source of a concatenation, number of
+    columns, sequences of concept names and of original attributes, where in the texts syntaxes end, and concepts and
+    creators begin"""
 
 
 class Layout(NamedTuple):
@@ -144,13 +165,14 @@ def layout(want: Wanted) -> Layout:
 def _layout(want: Wanted) -> Layout:
     columns = tuple(want.by_tag.values())
     number = {tag: column for column, tag in enumerate(want.by_tag)}
-    charset = number.get(CHARACTER_SET, len(columns))
+    charset, source = number.get(CHARACTER_SET, len(columns)), number.get(CONCATENATION, len(columns) + 1)
     sequence = {tag: FIRST_SEQUENCE - index for index, tag in enumerate(SEQUENCE_TAGS)}
     never = dict.fromkeys((ITEM, ITEM_END, SEQUENCE_END), NEVER)
     top = {
         **{tag: sequence[tag] for tag in want.top if tag in sequence},
         **{tag: column for tag, column in number.items() if tag >> 16 > 2},
         CHARACTER_SET: charset,
+        CONCATENATION: source,
         **dict.fromkeys(PIXEL_TAGS, PIXELS),
         **never,
     }
@@ -164,7 +186,8 @@ def _layout(want: Wanted) -> Layout:
     ]
     creators = [word.creator.strip(" \0") for _, word in want.private]
     kinds = (ANY, SEGMENTED, PRESENTATIONS)
-    sequences = (SEQUENCE_TAGS.index(tag) for tag in (SERIES_REFERENCES, _ORIGINAL))
+    sequences = (SEQUENCE_TAGS.index(tag) for tag in (CONCEPT, _ORIGINAL))
+    concepts = len(syntaxes) + 1 + len(FRAMEWISE)
     plan = Plan(
         _table(top, want.vrs),
         _table(meta, want.vrs),
@@ -172,16 +195,28 @@ def _layout(want: Wanted) -> Layout:
         _vr_numbers(),
         _ints((8 if vr in SHORT_VRS else 12, _vr_class(vr)) for vr in VRS),
         _ints((want.vrs.get(tag, "") in CODED_VRS, tag >> 16 == 2) for tag in want.by_tag),
-        *_joined((*syntaxes, SEGMENTATIONS, PRESENTATION, *creators)),
-        _ints(_flags(uid) for uid in syntaxes),
+        *_joined((*syntaxes, PRESENTATION, *FRAMEWISE, *UID_CONCEPTS, *creators)),
+        _ints((*(_flags(uid) for uid in syntaxes), *(0 for _ in (PRESENTATION, *FRAMEWISE)), *UID_CONCEPTS.values())),
         _ints(
-            (_FACTS.get(keyword_of(tag), 0), tag in STUDY_REFERENCES, *(_relation(tag, kind) for kind in kinds))
+            (
+                _FACTS.get(keyword_of(tag), 0),
+                tag in STUDY_REFERENCES,
+                tag in POINTING,
+                tag in EVIDENCE,
+                RELATION_NAMES.index(otherwise(tag)),
+                *(_relation(tag, kind) for kind in kinds),
+            )
             for tag in SEQUENCE_TAGS
         ),
         _ints((*_leaves(words), place) for words, place in _FACT_LEAVES),
-        _ints(_leaves(_REFERENCE_LEAVES)),
+        _ints(LEAVES.index(tag) for tag in _REFERENCE_LEAVES),
         _ints(private).reshape(-1, 5),
-        _ints((charset, number.get(_OWN_CLASS, -1), len(columns), *sequences, len(syntaxes), len(syntaxes) + 2)),
+        _ints(
+            (
+                *(charset, number.get(_OWN_CLASS, -1), source, len(columns), *sequences),
+                *(len(syntaxes), concepts, concepts + len(UID_CONCEPTS)),
+            )
+        ),
     )
     return Layout(plan, columns, syntaxes)
 
@@ -222,10 +257,8 @@ def _vr_class(vr: str) -> int:
 
 
 def _relation(tag: int, kind: int) -> int:
-    if tag not in RELATIONS:
-        return -1
     name = relation_of(tag, presentation=kind == PRESENTATIONS, segmentation=kind == SEGMENTED)
-    return RELATION_NAMES.index(name)
+    return RELATION_NAMES.index(name) if name else -1
 
 
 def _syntaxes() -> tuple[str, ...]:

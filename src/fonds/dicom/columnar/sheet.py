@@ -60,7 +60,7 @@ class Growing(NamedTuple):
     other_ids: Ints
     """row and entries of ID, issuer and type"""
     paths: Ints
-    """path around each path of sequences, -1 none, and its sequence"""
+    """path around each path of sequences, -1 none, and its sequence; -1 is the source of a concatenation"""
     used: Ints
 
 

@@ -17,6 +17,7 @@ from fonds.dicom.columnar.plan import (
     CLASS,
     CLASS_SLOT,
     COLUMNS,
+    CONCEPTS,
     FACT,
     FIRST_PLACE,
     IS_CODED,
@@ -27,8 +28,9 @@ from fonds.dicom.columnar.plan import (
     OTHER_ID,
     PRESENTATIONS,
     REQUEST,
+    SEGMENTATION_CLASSES,
     SEGMENTED,
-    SERIES_SEQUENCE,
+    SOURCE_SLOT,
     SYNTAXES,
     Bytes,
     Ints,
@@ -76,9 +78,10 @@ from fonds.dicom.columnar.walk import (
     VR,
     Scratch,
     blank,
+    find,
 )
 from fonds.dicom.parsed import CHARACTER_SET
-from fonds.dicom.references import LEAVES
+from fonds.dicom.relations import LEAVES
 
 FULL = 3
 _CHARSET = LEAVES.index(CHARACTER_SET)
@@ -95,17 +98,16 @@ def take(data: Bytes, avail: int, size: int, row: int, plan: Plan, scratch: Scra
         return FULL
     if used[OTHER_IDS] > room or used[ARENA] + 3 * avail > out.arena.size:
         return FULL
-    kind = kind_of_object(data, scratch.columns, plan.special, plan.texts, plan.places)
-    if kind == SEGMENTED and not scratch.present[plan.special[SERIES_SEQUENCE]]:
-        return ODD  # its functional groups have to be read
+    kind, framewise = kind_of_object(data, scratch.columns, plan.special, plan.texts, plan.places)
     beyond = measure_texts(data, columns, plan.vrs, plan.columns, scratch.columns)
     at, length = declared_charset(data, scratch.columns[plan.special[CHARSET_SLOT]])
     context = entry(data, at, length, CONTEXT + beyond, out.arena, out.entries, out.slots, used)
     references, requests, other_ids = used[REFERENCES], used[REQUESTS], used[OTHER_IDS]
     numbers = sheet.rows[row]
     numbers[FACTS:] = -1
-    if nodes and not (
-        put_references(data, row, kind, plan, scratch, out)
+    pointing = nodes > 0 or framewise or scratch.columns[plan.special[SOURCE_SLOT], VR] >= 0
+    if pointing and not (
+        put_references(data, row, kind, framewise, plan, scratch, out)
         and put_facts(data, row, context, plan, scratch, numbers, out)
     ):
         used[REFERENCES], used[REQUESTS], used[OTHER_IDS] = references, requests, other_ids
@@ -120,18 +122,18 @@ def take(data: Bytes, avail: int, size: int, row: int, plan: Plan, scratch: Scra
 
 
 @inner
-def kind_of_object(data: Bytes, columns: Ints, special: Ints, texts: Bytes, places: Ints) -> int:
-    """What the object's SOP class makes of its references."""
-    slot = special[CLASS_SLOT]
+def kind_of_object(data: Bytes, columns: Ints, special: Ints, texts: Bytes, places: Ints) -> tuple[int, bool]:
+    """What the object's SOP class makes of its references, and whether its frames may name sources of their own."""
+    slot, presentation = special[CLASS_SLOT], special[SYNTAXES]
     if slot < 0 or columns[slot, VR] < 0:
-        return ANY
+        return ANY, False
     at, length = trimmed_both(data, columns[slot, VALUE], columns[slot, LENGTH])
-    for kind in (SEGMENTED, PRESENTATIONS):
-        start = places[special[SYNTAXES] + kind - 1]
-        prefix = places[special[SYNTAXES] + kind] - start
-        if prefix <= length and equal(data, at, texts, start, prefix):
-            return kind
-    return ANY
+    start, first = places[presentation], presentation + 1
+    prefix = places[first] - start
+    if prefix <= length and equal(data, at, texts, start, prefix):
+        return PRESENTATIONS, False
+    number = find(data, at, length, texts, places, first, special[CONCEPTS] - first)
+    return SEGMENTED if first <= number < first + SEGMENTATION_CLASSES else ANY, number >= 0
 
 
 @inner

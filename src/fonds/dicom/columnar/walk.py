@@ -44,7 +44,7 @@ from fonds.dicom.columnar.plan import (
 
 DONE, SHORT, ODD = 0, 1, 2
 MAX_DEPTH = 32
-MAX_NODES = 4096
+MAX_NODES = 8192
 
 # places in `Scratch.state`
 AT, NEXT, PREVIOUS, FOUND, IS_IMPLICIT, IS_LITTLE, SYNTAX, HEADER_END, HAS_PIXELS, NODES = range(10)
@@ -74,7 +74,7 @@ class Scratch(NamedTuple):
     leaves: Ints
     """place, length and VR (-1) of each item's values"""
     work: Ints
-    """what is found out about each item's references, columns see `pointing`"""
+    """what is found out about each item's references, columns see `pointing`; the last row is for one by itself"""
     stack: Ints
     """a row for each level: item or sequence, its end, its node, its sequence, next wanted tag, previous tag, count"""
     blocks: Ints
@@ -91,11 +91,11 @@ def scratch(columns: int, sequences: int, leaves: int, privates: int) -> Scratch
 
     return Scratch(
         ints(10),
-        ints(columns + 1, 4),
+        ints(columns + 2, 4),
         ints(sequences),
         ints(MAX_NODES, 4),
         ints(MAX_NODES, leaves, 3),
-        ints(MAX_NODES, 9),
+        ints(MAX_NODES + 1, 12),
         ints(MAX_DEPTH, 7),
         ints(privates),
         ints(3),
