@@ -212,7 +212,8 @@ def test_japanese_text_goes_into_a_set_of_code_extensions(tmp_path: Path) -> Non
     [
         (change("PatientName", "Müller^Änne", None), "required"),
         (change("Modality", "CT", ""), "required"),
-        (change("StudyInstanceUID", "1.2.3.1", "1.2.4"), "uid"),
+        (change("StudyInstanceUID", "1.2.3.1", None), "uid"),
+        (change("StudyInstanceUID", "1.2.3.1", "1.2.x"), "uid"),
         (change("FrameOfReferenceUID", None, "1.2.4"), "uid"),
         (Change("(0009,1001)", None, None, "CORRECT"), "private"),
         (

@@ -25,8 +25,14 @@ UTF_8 = "ISO_IR 192"
 
 # Sequences whose items a change gives as JSON: Procedure Code, Issuer of Patient ID Qualifiers, Other Patient IDs
 NESTED = frozenset((0x00081032, ISSUER_QUALIFIERS, 0x00101002))
-# SOP class and the UIDs others point to: an object can't get another one by itself
-_UIDS = frozenset((0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00200052))
+SOP_UID = 0x00080018
+OWN_UIDS = frozenset((0x0020000D, 0x0020000E, SOP_UID))
+"""Study, Series and SOP Instance UID: they change only together with all that points to them (docs/remap.md)."""
+REFERENCES = "references"
+"""Path of the one change that is about no attribute: what an object points to, before and after."""
+# SOP class and frame of reference: no rule and no decision gives an object another one
+_FIXED_UIDS = frozenset((0x00080016, 0x00200052))
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 # of type 1 or 2 in the Patient, General Study and General Series modules (PS3.3 C.7.1.1, C.7.2.1, C.7.3.1)
 _REQUIRED = frozenset(
     (0x00080020, 0x00080030, 0x00080050, 0x00080060, 0x00080090, 0x00100010, 0x00100020, 0x00100030, 0x00100040)
@@ -40,7 +46,11 @@ _DEEPEST = 5
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One approved change: raw text before and after (None absent), and why (PS3.3 C.12.1.1.9)."""
+    """One approved change: raw text before and after (None absent), and why (PS3.3 C.12.1.1.9).
+
+    Path `references` is about no attribute: before and after are JSON lists of [study, series, object, frame of
+    reference], what references name, one for one; null is what a reference doesn't name.
+    """
 
     path: str
     before: str | None
@@ -77,8 +87,10 @@ class Change:
     def check(self) -> None:
         """Raise CoercionRefused when no rule may make this change, whatever the object."""
         tag = self.tag
-        if tag in _UIDS:
-            raise CoercionRefused(f"{self.path} is a UID that other objects point to", reason="uid")
+        if tag in _FIXED_UIDS:
+            raise CoercionRefused(f"{self.path} is a UID that stays as it is", reason="uid")
+        if tag in OWN_UIDS and not is_uid(self.after):
+            raise CoercionRefused(f"{self.path} can only become another UID", reason="uid")
         if tag >> 16 & 1:
             raise CoercionRefused(f"{self.path} is a private attribute", reason="private")
         if self.after is None and tag in _REQUIRED:
@@ -102,6 +114,11 @@ class Author:
     system: str
     source: str
     when: str
+
+
+def is_uid(text: str | None) -> bool:
+    """Whether a new UID is one (PS3.5 9.1)."""
+    return text is not None and len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
 def _nested(given: Any, depth: int = 0) -> Nested:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -15,45 +16,86 @@ from fonds.dicom.changes import (
     LOCAL_ENTITY,
     NESTED,
     ORIGINAL,
+    OWN_UIDS,
+    REFERENCES,
     UTF_8,
     Change,
     Nested,
 )
 from fonds.dicom.charset import DEFAULT, codec, repair
 from fonds.dicom.differences import differing_attributes
-from fonds.dicom.elements import Element, Walker
-from fonds.dicom.framing import Frame, open_frame
+from fonds.dicom.elements import Element, Encoding, Walker
+from fonds.dicom.framing import BIG_ENDIAN, EXPLICIT, IMPLICIT, Frame, open_frame
 from fonds.dicom.headers import read_header
 from fonds.dicom.history import told
+from fonds.dicom.redirect import redirected, renamed
 from fonds.dicom.values import as_text, uid_text
 
 
 def unexplained(source: BinaryIO, target: BinaryIO, changes: Sequence[Change], *, exact: bool) -> list[str]:
     """Tags in which `target` differs from `source` without an approved change that says so, sorted.
 
-    A changed attribute must hold its new value, and the Original Attributes its old bytes. With `exact` all other
-    elements must have the same bytes; without, a target that encodes them anew (lengths, padding) is heard too.
+    A changed attribute must hold its new value, and the Original Attributes its old bytes. What carries references must
+    hold the old items with the new UIDs in their places, and nothing else. With `exact` all other elements must have
+    the same bytes; without, a target that encodes them anew (lengths, padding) is heard too.
     Raises UnreadableHeader or CoercionRefused when either can't be walked.
     """
     if not changes and exact and _same_data_set(source, target):
         return []
     one, other = _Object(source), _Object(target)
-    wanted = {change.tag: change for change in changes}
+    wanted = {change.tag: change for change in changes if change.path != REFERENCES}
+    redirections = _redirections(one, changes)
     bookkeeping = BOOKKEEPING if changes else frozenset[int]()
     tags = {tag for tag in one.elements.keys() | other.elements.keys() if tag & 0xFFFF}
-    bad = {tag for tag in tags - wanted.keys() - bookkeeping if not _same_bytes(one.raw(tag), other.raw(tag))}
+    unchanged = tags - wanted.keys() - redirections.keys() - bookkeeping
+    bad = {tag for tag in unchanged if not _same_bytes(one.raw(tag), other.raw(tag))}
     if CHARACTER_SET in bad and changes and other.charset == UTF_8 and one.is_ascii():
         bad.discard(CHARACTER_SET)
     if bad and not exact:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they quote values
-            words = differing_attributes(source, target)
-        bad &= {tag_for_keyword(word) or int(word[1:5] + word[6:10], 16) for word in words}
+        bad &= _differing(source, target)
     bad |= {tag for tag, change in wanted.items() if not _as_approved(one, other, change, exact=exact)}
+    bad |= _not_redirected(one, other, redirections, target, exact=exact)
     if changes:
         history = other.history()
-        bad |= {tag for tag in wanted if one.value(tag) not in history.get(tag, [])}
+        bad |= {tag for tag in wanted.keys() | redirections.keys() if one.value(tag) not in history.get(tag, [])}
     return [f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in sorted(bad)]
+
+
+def _differing(source: BinaryIO, target: BinaryIO) -> set[int]:
+    """Tags that differ in value, however they are encoded."""
+    source.seek(0)
+    target.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values
+        words = differing_attributes(source, target)
+    return {tag_for_keyword(word) or int(word[1:5] + word[6:10], 16) for word in words}
+
+
+def _redirections(source: _Object, changes: Sequence[Change]) -> dict[int, bytes]:
+    """The elements that carry references, whole, as they must be."""
+    told = next((change for change in changes if change.path == REFERENCES), None)
+    if told is None:
+        return {}
+    own = [change for change in changes if change is not told and change.tag in OWN_UIDS]
+    return redirected(source.walker, source.elements, renamed(told), own)
+
+
+def _not_redirected(
+    source: _Object, target: _Object, wanted: dict[int, bytes], stream: BinaryIO, *, exact: bool
+) -> set[int]:
+    """Tags of `wanted` that `target` doesn't hold so; without `exact` in whatever encoding."""
+    bad = {tag for tag, whole in wanted.items() if whole != target.whole(tag)}
+    if not bad or exact:
+        return bad
+    # what must be there, as an object of its own, in the character set the target says
+    frame = source.frame
+    write = Encoding(frame.implicit, frame.little)
+    charset = target.raw(CHARACTER_SET)
+    syntax = IMPLICIT if frame.implicit else EXPLICIT if frame.little else BIG_ENDIAN
+    meta = Encoding(implicit=False, little=True).element(0x00020010, "UI", syntax.encode("ascii"))
+    head = b"" if charset is None else write.element(CHARACTER_SET, "CS", charset)
+    expected = b"\0" * 128 + b"DICM" + meta + head + b"".join(wanted[tag] for tag in sorted(bad))
+    return bad & _differing(io.BytesIO(expected), stream)
 
 
 def pixel_digest(stream: BinaryIO) -> str | None:
@@ -76,6 +118,11 @@ class _Object:
     def raw(self, tag: int) -> bytes | None:
         element = self.elements.get(tag)
         return self.walker.raw(element) if element is not None else None
+
+    def whole(self, tag: int) -> bytes | None:
+        """The element with its head."""
+        element = self.elements.get(tag)
+        return self.walker.bytes_at(element.start, element.end - element.start) if element is not None else None
 
     def is_ascii(self) -> bool:
         coded = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))

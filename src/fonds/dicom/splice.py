@@ -21,17 +21,21 @@ from fonds.dicom.changes import (
     LOCAL_ENTITY,
     NESTED,
     ORIGINAL,
+    OWN_UIDS,
     PATIENT_ID,
     REASONS,
+    REFERENCES,
     UTF_8,
     Author,
     Change,
     Nested,
+    Reason,
 )
 from fonds.dicom.charset import DEFAULT, codec, repair
 from fonds.dicom.elements import Element, Encoding, Walker, vr_of
 from fonds.dicom.framing import Frame
 from fonds.dicom.history import Prior, equipment_item, original_items
+from fonds.dicom.redirect import redirected, renamed
 from fonds.dicom.values import CODED_VRS, PLAIN_VRS, as_text, uid_text
 from fonds.errors import CoercionRefused
 
@@ -54,22 +58,30 @@ class _Splice:
         elements, self.tail = self.walker.top()
         self.elements = {element.tag: element for element in elements}
         self.order = elements
+        told = [change for change in changes if change.path == REFERENCES]
+        changes = [change for change in changes if change.path != REFERENCES]
         self.changes = {change.tag: change for change in changes}
-        touched = {*self.changes, *BOOKKEEPING}
-        if len(self.changes) < len(changes):
+        if len(self.changes) < len(changes) or len(told) > 1:
             raise CoercionRefused("two changes of one attribute", reason="path")
-        if len([element for element in elements if element.tag in touched]) > len(touched & self.elements.keys()):
-            raise CoercionRefused("an attribute to be changed is there twice", reason="unparseable")
         self.declared = repair(self._text(CHARACTER_SET) or "")
         for change in changes:
             change.check()
             self._compare(change)
+        self.redirection: Reason = told[0].reason if told else "COERCE"
+        self.redirected: dict[int, bytes] = {}
+        if told or not OWN_UIDS.isdisjoint(self.changes):
+            own = [change for change in changes if change.tag in OWN_UIDS]
+            self.redirected = redirected(self.walker, self.elements, renamed(told[0]) if told else {}, own)
+        touched = {*self.changes, *self.redirected, *BOOKKEEPING}
+        if len([element for element in elements if element.tag in touched]) > len(touched & self.elements.keys()):
+            raise CoercionRefused("an attribute to be changed is there twice", reason="unparseable")
         self.charset = self._charset()
         self.codec = codec(self.charset or DEFAULT)
 
     def parts(self) -> tuple[bytes | Span, ...]:
         """The data set: stored spans around new elements."""
         new: dict[int, bytes | None] = {tag: self._new(change) for tag, change in self.changes.items()}
+        new |= self.redirected
         new[ORIGINAL] = self._appended(ORIGINAL, self._history())
         new[COERCION_TIME] = self.write.element(COERCION_TIME, "DT", self.author.when.encode("ascii"))
         new[EQUIPMENT] = self._appended(EQUIPMENT, [equipment_item(self.write, self.author)])
@@ -203,6 +215,8 @@ class _Splice:
         items: list[bytes] = []
         for reason in REASONS:
             tags = {tag for tag, change in self.changes.items() if change.reason == reason}
+            if reason == self.redirection:
+                tags |= self.redirected.keys()
             if PATIENT_ID in tags:
                 # PS3.3 C.12.1.1.9: even if they are unchanged or absent, they say whose number it was
                 tags |= {ISSUER, ISSUER_QUALIFIERS}
