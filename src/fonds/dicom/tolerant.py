@@ -158,9 +158,10 @@ def _refuse(place: _Place, error: Exception) -> NoReturn:
 
 def _neutral(dataset: Dataset, wanted: frozenset[int], nested: frozenset[int]) -> Elements:
     elements: Elements = {}
+    # all are taken before any is converted: pydicom converts Pixel Representation too when it hands out a sequence
+    stored: dict[int, Any] = {tag: dataset.get_item(tag) for tag in dataset.keys() & wanted}
     # per-object by nature: this is the slow way for single odd files
-    for tag in dataset.keys() & wanted:
-        raw: Any = dataset.get_item(tag)
+    for tag, raw in stored.items():
         vr = str(raw.VR) if raw.VR is not None else _dictionary(tag)
         if vr == "UN":
             vr = _dictionary(tag)
