@@ -20,6 +20,7 @@ from fonds.assess.suites import SCHEMAS as GATES
 from fonds.assess.thresholds import SCHEMAS as THRESHOLDS
 from fonds.catalog.describe import page
 from fonds.crawl.definition import SCHEMAS as PRECEDENCE
+from fonds.deduplicate.study_model import StudyMatcher
 from fonds.feeds.definition import FeedMapping
 from fonds.match.definition import Matcher
 from fonds.normalize.definition import load_all, read_pack
@@ -41,6 +42,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "fonds": Settings,
     "matcher": Matcher,
     "report": Report,
+    "study-matcher": StudyMatcher,
     "waves": Waves,
 }
 

@@ -324,6 +324,8 @@ def load_all(project: Project) -> list[Matcher]:
     mistakes: list[tuple[int | None, str]] = []
     models = []
     for path in project.list_content("matchers"):
+        if path.name == "study.yaml":
+            continue  # of studies, read by the deduplicate stage
         try:
             models.append(load_yaml(path, Matcher))
             load_yaml(project.find(f"matchers/tables/{models[-1].names}.yaml"), Names)
