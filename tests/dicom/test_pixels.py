@@ -12,7 +12,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from fonds.dicom import pixels
-from fonds.dicom.pixels import decoded_digest
+from fonds.dicom.decoded import decoded_digest
 from tests.dicom.made import WORDS, encoded, read, wheel_file
 
 

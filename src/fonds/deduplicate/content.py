@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from fonds.archives.opening import open_sources
+from fonds.dicom.decoded import decoded_digest
 from fonds.dicom.differences import differing_attributes
-from fonds.dicom.pixels import decoded_digest
 from fonds.operations.runs import StageRun
 from fonds.project.settings import Project
 

@@ -1,18 +1,14 @@
-"""Digests of an object and of its pixel data as stored or decoded, streamed, and how much pixel data there is."""
+"""Digests of an object and of its pixel data as stored, streamed, and how much pixel data there is."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
-import warnings
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
-
-import pydicom
-from pydicom.pixels import iter_pixels
 
 from fonds.dicom.framing import LONG, UNDEFINED, Frame, claims_encapsulation
 
@@ -183,25 +179,3 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
 def _at(stream: BinaryIO, place: int, count: int) -> bytes:
     stream.seek(place)
     return stream.read(count)
-
-
-def decoded_digest(stream: BinaryIO) -> str | None:
-    """SHA-256 over the decoded frames and their shape, by pydicom's own handlers; None when none of them can.
-
-    Two objects of one image in different (lossless) transfer syntaxes have the same one.
-    """
-    found = hashlib.sha256()
-    stream.seek(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(stream, force=True)
-            for frame in iter_pixels(dataset, raw=True):
-                found.update(f"{frame.shape}|{frame.dtype.newbyteorder('<').str}|".encode())
-                found.update(frame.astype(frame.dtype.newbyteorder("<"), copy=False).tobytes())
-    # what a codec says of data it can't decode is as varied as codecs are
-    except (ValueError, RuntimeError, AttributeError, NotImplementedError, KeyError, TypeError, EOFError, OSError):
-        return None
-    except (struct.error, IndexError, MemoryError):
-        return None
-    return found.hexdigest()
