@@ -44,9 +44,10 @@ def versions(opened: Project) -> tuple[int, ...]:
 def test_tables_follow_the_files(tmp_path: Path) -> None:
     opened = project(tmp_path, FEEDS, FILES)
     first = feed(opened)
-    assert (first.status, first.left, set(first.tables)) == ("done", (), {"feed_patients", "feed_merges"})
+    assert (first.status, first.left, set(first.tables)) == ("done", (), set(stage.OUTPUTS))
     assert first.counts == {
         **{"feeds": 2, "rows": 6, "unreadable": 0, "patients": 4, "merges": 2, "chains": 1, "cycles": 0},
+        **{"orders": 0, "reports": 0},
     }
     assert rows(opened) == [("kis", "9"), ("mpi", "1"), ("mpi", "2"), ("mpi", "3")]
     written = versions(opened)

@@ -1,4 +1,4 @@
-"""`fonds feed`: what registration systems and patient indexes tell is read into the catalog."""
+"""`fonds feed`: what registration systems, patient indexes and RIS tell is read into the catalog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def feed(
     force: Annotated[bool, typer.Option("--force", help="Read again although no file has changed.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Who does the hospital know? Read the patients and merges that other systems tell (`feeds` in fonds.yaml).
+    """Whom does the hospital know, what was ordered and reported? Read what other systems tell (`feeds` in fonds.yaml).
 
     Example: fonds feed
     """

@@ -1,4 +1,4 @@
-"""The verb `feed`: what other systems know of patients goes into the catalog."""
+"""The verb `feed`: what other systems know of patients, orders and reports goes into the catalog."""
 
 from fonds.feed.run import feed
 

@@ -1,4 +1,4 @@
-"""Reads all feeds of the project into `feed_patients` and `feed_merges`, each replaced in one commit."""
+"""Reads all feeds of the project into their tables: patients, merges, orders, reports; each replaced in one commit."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from fonds.feeds.reading import Loaded, check, read
 from fonds.operations.runs import Progress, StageResult, StageRun, runs, stage_run
 from fonds.project.settings import Project
 
-OUTPUTS = ("feed_patients", "feed_merges")
+OUTPUTS = ("feed_patients", "feed_merges", "feed_orders", "feed_reports")
 
 
 def feed(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
     """Read every feed of fonds.yaml, and take what feeds that are gone said out of the catalog.
 
-    Counts are feeds, rows (read), patients, merges, chains (identifiers merged into one that was merged itself), cycles
-    (merges that lead back) and unreadable (rows left out). A feed whose files aren't there keeps its rows, and the run
-    is partial, as it is when rows were left out. Raises DefinitionInvalid before anything is written when a mapping has
-    mistakes or columns aren't there.
+    Counts are feeds, rows (read), patients, merges, orders, reports, chains (identifiers merged into one that was
+    merged itself), cycles (merges that lead back) and unreadable (rows left out). A feed whose files aren't there keeps
+    its rows, and the run is partial, as it is when rows were left out. Raises DefinitionInvalid before anything is
+    written when a mapping has mistakes or columns aren't there.
     """
     feeds = [load_feed(project, name) for name in project.settings.feeds]
     with stage_run(
@@ -99,7 +99,7 @@ def _write(run: StageRun, loaded: list[Loaded], kept: list[str], scratch: Path) 
             columns = ", ".join(quote(name) for name in schema.table(run.project, table).schema)
             parts = [
                 f"FROM {table} WHERE feed IN ({names})",
-                *(f"FROM read_parquet({literal(str(one.files[table]))})" for one in loaded),
+                *(f"FROM read_parquet({literal(str(one.files[table]))})" for one in loaded if table in one.files),
             ]
             fresh = " UNION ALL ".join(f"SELECT {columns} {part}" for part in parts)
             # rows have keys, so a sum over their hashes tells whether one of them is another

@@ -1,1 +1,1 @@
-"""What other systems know: patients and their merges as a registration system or patient index tells them."""
+"""What other systems know: patients and their merges, orders and reports, as an index or a RIS tells them."""

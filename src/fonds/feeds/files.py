@@ -36,11 +36,12 @@ def feed_files(project: Project, feed: str, path: str, formats: tuple[str, ...])
 
 
 def files_of(project: Project, feed: str) -> dict[str, list[Path]]:
-    """The files of both tables of a feed, `patients` and, where it has one, `merges`; raises ArchiveUnreachable."""
+    """The files of the tables a feed has: patients, merges, orders, reports; raises ArchiveUnreachable."""
     settings = project.settings.feeds[feed]
     found = {}
-    if settings.path is not None:
-        found["patients"] = feed_files(project, feed, settings.path, (settings.format,))
+    for kind, path in (("patients", settings.path), ("orders", settings.orders), ("reports", settings.reports)):
+        if path is not None:
+            found[kind] = feed_files(project, feed, path, (settings.format,))
     if settings.merges is not None:
         found["merges"] = feed_files(project, feed, settings.merges, ("csv", "parquet"))
     return found

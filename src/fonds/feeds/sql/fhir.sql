@@ -1,4 +1,5 @@
--- FHIR R4 and R4B Patients, one version of each, as events. `parsed` holds (seq, p): place in the feed, the resource.
+-- FHIR R4 and R4B Patients, one version of each, as events. `parsed` holds (seq, own, url, p): place in
+-- the feed, whether the file is one of patients, fullUrl in a Bundle, the resource.
 -- The newest version of a resource counts; one without an id is a resource of its own.
 CREATE TABLE versions AS SELECT seq, p.id AS id, moment(coalesce(p.meta.lastUpdated, '')) AS happened FROM parsed
 WHERE p.resourceType = 'Patient';
@@ -7,7 +8,7 @@ SELECT seq FROM versions SEMI JOIN (SELECT id FROM versions GROUP BY id HAVING c
 QUALIFY row_number() OVER (PARTITION BY id ORDER BY happened DESC NULLS LAST, seq DESC) > 1;
 CREATE TABLE people AS
 WITH named AS (
-    SELECT seq, p.id AS resource, moment(coalesce(p.meta.lastUpdated, '')) AS happened, p,
+    SELECT seq, own, url, p.id AS resource, moment(coalesce(p.meta.lastUpdated, '')) AS happened, p,
         ranked(list_transform(coalesce(p.name, []), lambda n: {
             'use': coalesce(n.use, ''),
             'rep': coalesce(list_filter(n.extension, lambda e: ends_with(e.url, 'EN-representation'))[1].valueCode,
@@ -16,17 +17,12 @@ WITH named AS (
             'pn': CASE WHEN n.family IS NULL AND n.given IS NULL THEN pn_part(n.text)
                 ELSE pn(n.family, n.given[1], array_to_string(n.given[2:], ' '), array_to_string(n.prefix, ' '),
                     array_to_string(n.suffix, ' ')) END})) AS names,
-        list_filter(list_transform(coalesce(p.identifier, []), lambda i: {
-            'id': trim(coalesce(i.value, '')), 'issuer': renamed(trim(coalesce(i.system, ''))),
-            'system': trim(coalesce(i.system, '')),
-            'type': upper(coalesce(list_filter(i.type.coding, lambda c: ends_with(c.system, 'v2-0203'))[1].code,
-                i.type.coding[1].code, '')),
-            'use': coalesce(i.use, '')}), lambda i: i.id <> '') AS ids,
+        fhir_ids(p.identifier) AS ids,
         list_filter(coalesce(p.address, []), lambda a: coalesce(a.use, '') NOT IN ('old', 'billing')) AS addresses,
         list_filter(coalesce(p.telecom, []), lambda t: t.system IN ('phone', 'sms') AND coalesce(t.use, '') <> 'old') AS phones
     FROM parsed ANTI JOIN older USING (seq) WHERE p.resourceType = 'Patient'
 )
-SELECT seq, resource, happened, told_moment(p.meta.lastUpdated, happened) AS changed, p.link AS links, p.active,
+SELECT seq, own, url, resource, happened, told_moment(p.meta.lastUpdated, happened) AS changed, p.link AS links, p.active,
     p.birthDate AS birth, ids[place].id AS patient_id, issuer_or_own(ids[place].issuer) AS issuer, other_ids_of(ids, place) AS other_ids,
     national_of(ids) AS national_id, name_of(names) AS PatientName, birth_name_of(names) AS PatientBirthName,
     p.gender AS sex_code, trim(coalesce(coalesce(list_filter(phones, lambda t: t.use = 'home')[1],
@@ -49,11 +45,11 @@ SELECT seq, happened, changed, 'upsert' AS kind, issuer, patient_id, PatientName
     trim(coalesce(home.postalCode, '')) AS postcode, pn_part(home.city) AS city, pn_part(mother) AS mother, national_id,
     other_ids, CASE WHEN active = false THEN 'inactive' ELSE 'active' END AS status,
     deceased, multiple_birth
-FROM people ANTI JOIN second USING (seq) WHERE patient_id IS NOT NULL;
+FROM people ANTI JOIN second USING (seq) WHERE own AND patient_id IS NOT NULL;
 -- A link names the other resource, or an identifier of it. `seealso` and `refer` join nobody.
 CREATE TABLE linked AS
 WITH unnested AS (
-    SELECT seq, happened, changed, issuer, patient_id, unnest(links) AS link FROM people WHERE links IS NOT NULL
+    SELECT seq, happened, changed, issuer, patient_id, unnest(links) AS link FROM people WHERE own AND links IS NOT NULL
 ), joining AS (
     SELECT *, regexp_extract(link.other.reference, '(?:^|/)Patient/([A-Za-z0-9.-]{1,64})(?:/_history/.*)?$', 1) AS other
     FROM unnested WHERE link.type IN ('replaced-by', 'replaces')

@@ -44,9 +44,10 @@ CREATE MACRO cx_parts(t) AS list_transform(list_transform(string_split(t, '~'), 
     'id': hl7(component(c, 1)), 'space': hl7(sub(component(c, 4), 1)), 'universal': hl7(sub(component(c, 4), 2)),
     'type': upper(trim(component(c, 5)))});
 -- An issuer goes by its name space, else by its universal ID; by whichever the mapping names.
+CREATE MACRO authority(space, universal) AS CASE WHEN universal <> '' AND (space = '' OR renamed(universal) <> universal)
+    THEN renamed(universal) ELSE renamed(space) END;
 CREATE MACRO cx(t) AS list_transform(list_filter(cx_parts(t), lambda x: x.id NOT IN ('', '""')), lambda x: {'id': x.id,
-    'issuer': CASE WHEN x.universal <> '' AND (x.space = '' OR renamed(x.universal) <> x.universal) THEN renamed(x.universal)
-        ELSE renamed(x.space) END,
+    'issuer': authority(x.space, x.universal),
     'system': x.space, 'type': x.type, 'use': ''});
 -- XTN: number ^ use ^ equipment ^ e-mail ^ country ^ area ^ number … ^ unformatted (12).
 CREATE MACRO xtn_one(c) AS CASE WHEN component(c, 3) IN ('Internet', 'X.400') THEN ''
@@ -77,3 +78,8 @@ CREATE MACRO moment(t) AS TRY_CAST(iso(t) AS TIMESTAMPTZ) AT TIME ZONE 'UTC';
 CREATE MACRO told_moment(t, moment_of) AS strftime(moment_of, '%Y-%m-%dT%H:%M:%S')
     || CASE WHEN regexp_matches(t, '\d{2}(\.\d+)?(Z|[+-]\d{2}:?\d{2})$') AND length(t) > 10 THEN 'Z' ELSE '' END;
 CREATE MACRO moment_here(t) AS coalesce(own_moment(t), moment(t));
+-- Identifiers of a FHIR resource as `id_ranks` and the others take them; the type is its code of HL7 table 0203, else the first.
+CREATE MACRO fhir_ids(found) AS coalesce(list_filter(list_transform(found, lambda i: {
+    'id': trim(coalesce(i.value, '')), 'issuer': renamed(trim(coalesce(i.system, ''))), 'system': trim(coalesce(i.system, '')),
+    'type': upper(coalesce(list_filter(i.type.coding, lambda c: ends_with(c.system, 'v2-0203'))[1].code, i.type.coding[1].code, '')),
+    'use': coalesce(i.use, '')}), lambda i: i.id <> ''), []);
