@@ -110,9 +110,9 @@ def _told_objects(connection: duckdb.DuckDBPyConnection) -> str:
     others = ", ".join(f"i.{quote(name)}" for name in AS_THEY_ARE)
     joined = " LEFT JOIN told_changes t USING (source, location)" if changed else ""
     return (
-        "CREATE TEMP VIEW told_objects AS SELECT i.source, i.StudyInstanceUID AS study_uid, "
-        f"i.SeriesInstanceUID AS series_uid, i.SOPInstanceUID AS sop_uid, {others}, {columns} FROM instances i{joined} "
-        "WHERE trim(i.StudyInstanceUID) <> ''"
+        "CREATE TEMP VIEW told_objects AS SELECT i.source, coalesce(p.part, i.StudyInstanceUID) AS study_uid, "
+        f"i.SeriesInstanceUID AS series_uid, i.SOPInstanceUID AS sop_uid, {others}, {columns} "
+        f"FROM instances i LEFT JOIN shared_parts p USING (source, location){joined} WHERE trim(i.StudyInstanceUID) <> ''"
     )
 
 

@@ -17,8 +17,8 @@ def levels(model: StudyMatcher, measured: str) -> str:
 def scored(model: StudyMatcher, levelled: str) -> str:
     """SELECT of study_a, study_b, whose, weight, score (0 to 1), band and evidence from what `levels` made.
 
-    A pair whose persons are not known to be one (`whose` is NULL) or that `doubtful` (study_uid) names is possible at
-    best.
+    A pair whose persons are not known to be one (`whose` is NULL), or of which `doubtful` (part) names a study, is
+    possible at best.
     """
     weight = " + ".join((repr(model.prior), *(_weight(one) for one in model.comparisons)))
     forced = " ".join(f"WHEN {_holds(one.when)} THEN {literal(one.outcome)}" for one in model.constraints)

@@ -1,9 +1,9 @@
 -- Which studies are compared: `candidate_rules` (rule, same, minutes, largest) are those of matchers/study.yaml.
 -- A study is its person's, and a guest of every person who may be the same one.
 CREATE TEMP TABLE study_owners AS
-SELECT study_uid, whose, false AS guest FROM record_studies
+SELECT part AS study_uid, whose, false AS guest FROM record_studies
 UNION
-SELECT study_uid, a.other, true FROM record_studies r JOIN asked_persons a ON a.person = r.person_id;
+SELECT part, a.other, true FROM record_studies r JOIN asked_persons a ON a.person = r.person_id;
 CREATE TEMP TABLE shared_keys AS
 WITH minutes AS (SELECT max(minutes) * 60 AS span FROM candidate_rules WHERE same = 'day'), days AS (
     SELECT study_uid, day, start, unnest(modalities) AS modality FROM study_features WHERE day IS NOT NULL
@@ -39,4 +39,4 @@ WITH members AS (
 )
 -- one person's where both are at home with one person; else it is asked whether they are
 SELECT study_a, study_b, min(whose) FILTER (NOT guest AND NOT guest_too) AS whose FROM met
-WHERE study_a <> study_b AND NOT (guest AND guest_too) GROUP BY study_a, study_b
+WHERE split_part(study_a, '!', 1) <> split_part(study_b, '!', 1) AND NOT (guest AND guest_too) GROUP BY study_a, study_b

@@ -21,6 +21,6 @@ CREATE TEMP TABLE two_patients AS
 SELECT study_uid, max(patient_ids) AS patient_ids, study_uid IN (FROM study_persons) AS by_person
 FROM held_studies GROUP BY study_uid HAVING max(patient_ids) > 1 OR study_uid IN (FROM study_persons);
 -- what is on two patients is one examination with another study at best possibly
-CREATE TEMP VIEW doubtful AS SELECT study_uid FROM two_patients;
+CREATE TEMP TABLE doubtful AS SELECT DISTINCT part FROM record_studies SEMI JOIN two_patients USING (study_uid);
 CREATE TEMP TABLE retrieved_studies AS
-SELECT DISTINCT study_uid, signature FROM retrieved
+SELECT DISTINCT r.part AS study_uid, t.signature FROM retrieved t JOIN record_studies r USING (study_uid)

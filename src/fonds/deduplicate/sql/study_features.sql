@@ -1,4 +1,4 @@
--- What is known of every study, from `told_objects` (approved values, UIDs as they are). `derived_modalities` and
+-- What is known of every study (a person's part of one, see study_persons.sql), from `told_objects` (approved values, UIDs as they are). `derived_modalities` and
 -- `document_modalities` (modality) and the settings come from matchers/study.yaml.
 -- Seconds since 1970 of a date (DA) and a time (TM, PS3.5 6.2), punctuation as in ACR-NEMA aside; NULL where one is none.
 CREATE OR REPLACE TEMP MACRO digits(x) AS nullif(regexp_replace(split_part(x, '.', 1), '[^0-9]', '', 'g'), '');
@@ -45,7 +45,7 @@ WITH told AS (
         coalesce(nullif(own_issuer, ''), nullif(s.accession_issuer, '')) AS issuer
     FROM told t LEFT JOIN sources s ON s.source = t.source WHERE plain_id(accession) IS NOT NULL
 ), placeholders AS (
-    SELECT source, key FROM keyed JOIN record_studies USING (source, study_uid) GROUP BY source, key
+    SELECT k.source, key FROM keyed k JOIN record_studies r ON r.source = k.source AND r.part = k.study_uid GROUP BY k.source, key
     HAVING count(DISTINCT whose) >= getvariable('study_placeholder_persons')
 )
 SELECT study_uid, accession, key, issuer, CASE WHEN length(core) >= 3 THEN core ELSE key END AS core

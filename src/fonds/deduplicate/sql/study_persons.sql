@@ -1,13 +1,21 @@
 -- Whose studies they are. Records without a person (matching not run yet) are told apart by source, issuer and Patient ID.
+-- What is compared is a person's part of a study: of a study that several persons share (class g) the part of each, of
+-- any other the whole.
 CREATE TEMP TABLE record_studies AS
 WITH held AS (SELECT DISTINCT source, study_uid, record_id FROM instance_records WHERE trim(study_uid) <> ''),
 strangers AS (SELECT DISTINCT record_id FROM held ANTI JOIN persons USING (record_id)),
 named AS (
     SELECT record_id, concat_ws('|', source, trim(issuer), trim(PatientID)) AS name FROM patient_records SEMI JOIN strangers USING (record_id)
     WHERE trim(PatientID) <> ''
-)
-SELECT h.source, h.study_uid, h.record_id, p.person_id, coalesce(p.person_id, n.name, h.record_id) AS whose
-FROM held h LEFT JOIN persons p USING (record_id) LEFT JOIN named n USING (record_id);
+), owned AS (
+    SELECT h.source, h.study_uid, h.record_id, p.person_id, coalesce(p.person_id, n.name, h.record_id) AS whose
+    FROM held h LEFT JOIN persons p USING (record_id) LEFT JOIN named n USING (record_id)
+), shared AS (SELECT study_uid FROM owned GROUP BY study_uid HAVING min(whose) <> max(whose))
+SELECT o.*, CASE WHEN s.study_uid IS NULL THEN o.study_uid ELSE concat_ws('!', o.study_uid, left(sha256(whose), 16)) END AS part
+FROM owned o LEFT JOIN shared s USING (study_uid);
+CREATE TEMP TABLE shared_parts AS
+WITH shared AS (SELECT DISTINCT study_uid, record_id, part FROM record_studies WHERE part <> study_uid)
+SELECT r.source, r.location, s.part FROM instance_records r JOIN shared s USING (study_uid, record_id);
 -- persons that may be one, both ways: it is still asked
 CREATE TEMP TABLE asked_persons AS
 WITH asked AS (

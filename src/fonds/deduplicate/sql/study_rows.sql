@@ -1,9 +1,12 @@
 -- The table study_pairs, and the rows of classes g, h and i: one for each source that holds the study. `study_groups`
 -- (study_uid, group_id, studies, score, band) are those of class h.
 CREATE TEMP VIEW study_pairs_found AS
-SELECT study_a, study_b, p.person_id, score, band,
-    to_json(evidence)::VARCHAR AS evidence, objects_a, objects_b, same_pixels
-FROM scored_pairs s LEFT JOIN (SELECT DISTINCT person_id FROM record_studies) p ON p.person_id = s.whose;
+WITH whole AS (
+    SELECT * REPLACE (split_part(study_a, '!', 1) AS study_a, split_part(study_b, '!', 1) AS study_b) FROM scored_pairs
+    QUALIFY row_number() OVER (PARTITION BY split_part(study_a, '!', 1), split_part(study_b, '!', 1) ORDER BY score DESC, whose) = 1
+)
+SELECT study_a, study_b, p.person_id, score, band, to_json(evidence)::VARCHAR AS evidence, objects_a, objects_b, same_pixels
+FROM whole s LEFT JOIN (SELECT DISTINCT person_id FROM record_studies) p ON p.person_id = s.whose;
 CREATE TEMP TABLE study_rows AS
 WITH split AS (
     SELECT study_uid, count(*) AS sources, len(list_distinct(flatten(list(objects)))) AS together
@@ -12,10 +15,11 @@ WITH split AS (
     -- studies that are copies of one another by retrieval count once: they are j, not h
     SELECT g.group_id FROM study_groups g LEFT JOIN retrieved_studies r USING (study_uid)
     GROUP BY g.group_id HAVING count(DISTINCT coalesce(r.signature, g.study_uid)) > 1
-), again AS (FROM study_groups SEMI JOIN together USING (group_id)),
-said AS (
-    SELECT a.group_id, unnest(p.evidence) AS e FROM scored_pairs p JOIN again a ON a.study_uid = p.study_a JOIN again b ON b.study_uid = p.study_b
-    WHERE a.group_id = b.group_id
+), again AS (
+    SELECT DISTINCT g.* REPLACE (split_part(study_uid, '!', 1) AS study_uid) FROM study_groups g SEMI JOIN together USING (group_id)
+), said AS (
+    SELECT a.group_id, unnest(p.evidence) AS e
+    FROM scored_pairs p JOIN study_groups a ON a.study_uid = p.study_a JOIN study_groups b ON b.study_uid = p.study_b AND b.group_id = a.group_id
 ), told AS (
     SELECT group_id, string_agg(DISTINCT concat(replace(e.comparison, '_', ' '), ' ', e.label), ', ' ORDER BY concat(replace(e.comparison, '_', ' '), ' ', e.label)) FILTER (e.weight > 0) AS agrees,
         string_agg(DISTINCT concat(replace(e.comparison, '_', ' '), ' ', e.label), ', ' ORDER BY concat(replace(e.comparison, '_', ' '), ' ', e.label)) FILTER (e.weight < 0) AS against
