@@ -28,10 +28,12 @@ STUDIES = """
 # The reasons of a held study: the most particular first, because that one is shown.
 REASONS = (
     ("study-on-two-patients", "the study carries two patients", "mend it at the source, or let it go at the desk"),
+    ("remap-refused", "new UIDs can't be followed everywhere", "see `remaps` and `rewrites` for the reason, mend it"),
     ("overlay", "two people share one Patient ID", "have the source give one of them another ID, then crawl again"),
     ("orphan", "its archive's database doesn't know all of it", "look why; let a wave take it with `orphan: false`"),
     ("identity-question", "whose record this is isn't settled", "decide its pairs at the desk, then run again"),
     ("collision", "copies differ", "decide at the desk which one stays, then run again"),
+    ("study-twice", "an examination may be there twice", "decide at the desk whether it is one, then run again"),
     ("critical-finding", "a check forbids the move", "mend it at the source and crawl again"),
     ("drift", "the database's corrections wait for a decision", "approve or reject them at the desk"),
     ("open-change", "proposed changes wait for a decision", "approve or reject them at the desk"),
@@ -67,7 +69,8 @@ def chosen(waves: Waves) -> str:
     """
     tests = " ".join(f"WHEN {expression(wave.select)} THEN {number}" for number, wave in enumerate(waves.waves))
     named = ", ".join(
-        f"({number}, {literal(wave.name)}, [{', '.join(map(literal, wave.holds.switched_off()))}]::VARCHAR[])"
+        f"({number}, {literal(wave.name)}, [{', '.join(map(literal, wave.holds.switched_off()))}]::VARCHAR[], "
+        f"{str(wave.rejected_objects).lower()})"
         for number, wave in enumerate(waves.waves)
     )
     places = " UNION ALL ".join(
@@ -79,9 +82,9 @@ def chosen(waves: Waves) -> str:
     return f"""
         CREATE TEMP TABLE chosen AS
         SELECT study_uid AS study_key, min(taken) AS wave_number, any_value(wave) AS wave,
-            any_value(switched_off) AS switched_off
+            any_value(switched_off) AS switched_off, any_value(rejected_objects) AS rejected_objects
         FROM (SELECT study_uid, min(CASE {tests} END) AS taken FROM wave_studies GROUP BY study_uid) t
-            JOIN (VALUES {named}) w(number, wave, switched_off) ON w.number = t.taken
+            JOIN (VALUES {named}) w(number, wave, switched_off, rejected_objects) ON w.number = t.taken
         GROUP BY study_uid;
         CREATE TEMP TABLE ordered AS
         SELECT study_key, wave, min(place) AS place FROM ({places}) JOIN chosen USING (study_key)

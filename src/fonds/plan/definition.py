@@ -41,6 +41,7 @@ class Holds(Definition):
     study_on_two_patients: bool = Field(True, alias="study-on-two-patients")
     critical_finding: bool = Field(True, alias="critical-finding")
     collision: bool = True
+    study_twice: bool = Field(True, alias="study-twice")
     gate: bool = True
     open_change: bool = Field(False, alias="open-change")
     dangling_reference: bool = Field(False, alias="dangling-reference")
@@ -51,12 +52,16 @@ class Holds(Definition):
 
 
 class Wave(Definition):
-    """One wave: the studies it takes (of those no earlier wave took) and their order."""
+    """One wave: the studies it takes (of those no earlier wave took) and their order.
+
+    With `rejected_objects` what rejection notes take back goes too, and the notes with it.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
     title: str = ""
     select: str = "true"
     order_by: str = "StudyDate DESC"
+    rejected_objects: bool = False
     holds: Holds = Field(default_factory=lambda: Holds.model_validate({}))
 
     @field_validator("select")

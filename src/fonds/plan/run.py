@@ -18,6 +18,8 @@ INPUTS = (
     "changes",
     "persons",
     "duplicates",
+    "remaps",
+    "rewrites",
     "links",
     "gaps",
     "drift",
@@ -63,7 +65,7 @@ def plan(project: Project, *, progress: Progress | None = None, force: bool = Fa
                 ) from None
             run.progress(2, 3, "steps", "places")
             connection.execute(sql.text("places"))
-            answer = connection.sql("FROM answer").pl()
+            run.replace_by("plan", connection, "answer")
             states = dict(connection.sql("SELECT state, count(*) FROM answer GROUP BY 1").fetchall())
             taken = dict(
                 connection.sql(
@@ -75,7 +77,6 @@ def plan(project: Project, *, progress: Progress | None = None, force: bool = Fa
                 "GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
             shut = connection.sql(sql.SHUT).fetchall()
-        run.replace("plan", answer)
         for state in ("planned", "held", "excluded"):
             run.count(state, states.get(state, 0))
         run.count("studies_planned", sum(taken.values()))

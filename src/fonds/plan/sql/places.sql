@@ -13,8 +13,17 @@ SELECT study_key, arg_min(reason, priority) AS reason,
         CASE WHEN len(subjects) > 4 THEN concat(' and ', len(subjects) - 4, ' more') ELSE '' END) ELSE '' END, '; ', advice),
         '. ' ORDER BY priority) AS detail
 FROM standing JOIN reasons USING (reason) GROUP BY study_key;
+-- What rejection notes take back, but for waves that take such objects along; the gap names its UID, or where it lies.
+CREATE TEMP TABLE taken_back AS
+SELECT f.source, f.location, f.study_key, g.message FROM gaps g JOIN files f ON f.source = g.source AND f.study_uid = g.study_uid
+    AND f.sop_uid = g.entity LEFT JOIN chosen c ON c.study_key = f.study_key
+WHERE g.kind = 'rejected-object' AND NOT coalesce(c.rejected_objects, false)
+UNION
+SELECT f.source, f.location, f.study_key, g.message FROM gaps g JOIN files f ON f.source = g.source AND f.location = g.entity
+    LEFT JOIN chosen c ON c.study_key = f.study_key
+WHERE g.kind = 'rejected-object' AND NOT coalesce(c.rejected_objects, false);
 -- What doesn't go by itself, whatever becomes of its study
-CREATE TEMP TABLE left_out AS
+CREATE TEMP TABLE out_by_itself AS
 SELECT source, location, arg_min(reason, rank) AS reason, arg_min(detail, rank) AS detail FROM (
     SELECT source, location, 'index-file' AS reason, 0 AS rank, 'an index of the medium, no object; the archive makes its own' AS detail
     FROM files WHERE kind = 'index'
@@ -24,21 +33,33 @@ SELECT source, location, arg_min(reason, rank) AS reason, arg_min(detail, rank) 
     UNION ALL
     SELECT source, member, 'duplicate-copy', 1,
         concat('copy of an object kept in ', coalesce(kept_source, 'another place'), ' (group ', group_id, ', class ', class, ')')
-    FROM members WHERE disposition = 'drop-copy'
+    FROM members WHERE level = 'instance' AND disposition = 'drop-copy'
     UNION ALL
     -- a wave that doesn't heed collisions takes the kept copy
     SELECT m.source, m.member, 'duplicate-copy', 2,
         concat('its wave takes the kept copy of collisions, which lies in ', m.kept_source, ' (group ', m.group_id, ', class ', m.class, ')')
     FROM members m JOIN chosen c USING (study_key)
-    WHERE m.disposition = 'hold' AND m.class IN ('c', 'd', 'f') AND list_contains(c.switched_off, 'collision')
+    WHERE m.disposition = 'hold' AND m.class IN ('a', 'b', 'c', 'd', 'f') AND list_contains(c.switched_off, 'collision')
         AND NOT (m.source = m.kept_source AND m.member = m.kept_location)
     UNION ALL
-    SELECT f.source, f.location, 'rejected-object', 3, g.message
-    FROM gaps g JOIN files f ON g.kind = 'rejected-object' AND f.source = g.source AND f.sop_uid = g.entity
+    SELECT source, location, 'rejected-object', 3, message FROM taken_back
 ) GROUP BY source, location;
--- The last guard: no object may be sent over another. What would be two objects of one UID holds its studies.
+-- A rejection note goes with an object it takes back; it says nothing where none of them goes.
+CREATE TEMP TABLE left_out AS
+WITH notes AS (
+    SELECT DISTINCT source, location, to_sop_uid FROM links WHERE rejects
+), stays AS (
+    SELECT n.source, n.location FROM notes n LEFT JOIN files f ON f.sop_uid = n.to_sop_uid AND f.kind = 'instance'
+        LEFT JOIN out_by_itself o ON o.source = f.source AND o.location = f.location
+    GROUP BY n.source, n.location HAVING count(*) FILTER (f.location IS NOT NULL AND o.location IS NULL) = 0
+)
+FROM out_by_itself
+UNION ALL
+SELECT source, location, 'rejection-note', 'a rejection note, all of whose objects stay behind'
+FROM stays ANTI JOIN out_by_itself USING (source, location);
+-- The last guard: no object may be sent over another. What would be two objects of one UID at the target holds its studies.
 CREATE TEMP TABLE going AS
-SELECT f.source, f.location, f.study_key, f.sop_uid FROM files f
+SELECT f.source, f.location, f.study_key, f.target_uid AS sop_uid FROM files f
     ANTI JOIN study_holds h USING (study_key) ANTI JOIN left_out o USING (source, location) WHERE f.kind = 'instance';
 CREATE TEMP TABLE clashing AS
 WITH twice AS (SELECT sop_uid FROM going GROUP BY sop_uid HAVING count(*) > 1)
