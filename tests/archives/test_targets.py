@@ -25,7 +25,7 @@ from fonds.migrate import migrate
 from fonds.project.settings import DicomTarget
 from fonds.reconcile import reconcile
 from tests.archives.nodes import free_port, orthanc, rest, storescp, target_yaml
-from tests.migrate.moving import approve, ct, ledger, project, save, scp, tree
+from tests.migrate.moving import approve, collide, ct, ledger, project, save, scp, tree
 
 CHANGES = (
     ("PatientID", "P1", "P001", "CORRECT"),
@@ -52,29 +52,45 @@ def test_different_uids_have_different_names_also_where_case_doesnt_count() -> N
 def test_all_that_is_sent_arrives_in_orthanc_with_its_old_values(tmp_path: Path) -> None:
     with orthanc(tmp_path / "orthanc") as (port, http):
         made = project(tmp_path, target=target_yaml(port, "ORTHANC"))
+        collide(made)
         approve(made, *CHANGES)
-        assert migrate(made).counts["sent"] == 15
+        assert migrate(made).counts["sent"] == 17
         assert set(ledger(made).values()) == {("sent", None)}
         there = json.loads(rest(http, "/instances"))
-        assert len(there) == 15
+        assert len(there) == 17
+        back: dict[str, pydicom.Dataset] = {}
         for one in there:
             (tmp_path / "back.dcm").write_bytes(rest(http, f"/instances/{one}/file"))
             ds = pydicom.dcmread(tmp_path / "back.dcm")
+            back[ds.SOPInstanceUID] = ds
             assert (ds.PatientID, ds.IssuerOfPatientID, ds.PatientName) == ("P001", "NORD", "Müller^Änne")
             kept = {item.ReasonForTheAttributeModification: item for item in ds.OriginalAttributesSequence}
             old = kept["CORRECT"].ModifiedAttributesSequence[0]
             assert (old.PatientID, old.IssuerOfPatientID) == ("P1", "")
             number = int(ds.InstanceNumber)
-            assert ds.PixelData == bytes((number * 7 + i) % 251 for i in range(128))
-        assert reconcile(made).counts["verified"] == 15
+            if ds.Modality == "CT":
+                assert ds.PixelData == bytes((number * 7 + i) % 251 for i in range(128))
+        # two images of one UID arrived under two, and what named the second one names it still
+        assert (back["1.2.3.1.1.1"].InstanceNumber, back["2.25.7"].InstanceNumber) == (1, 99)
+        kept_one, moved = back["1.2.3.1.3.1"].CurrentRequestedProcedureEvidenceSequence
+        assert named(kept_one) == ("1.2.3.1", "1.2.3.1.1", "1.2.3.1.1.1")
+        assert named(moved) == ("2.25.9", "2.25.8", "2.25.7")
+        assert (back["2.25.7"].StudyInstanceUID, back["2.25.7"].SeriesInstanceUID) == ("2.25.9", "2.25.8")
+        assert reconcile(made).counts["verified"] == 17
         assert reconcile(made).status == "unchanged"
 
         rest(http, f"/instances/{there[0]}", "DELETE")
         found = reconcile(made)
-        assert (found.status, found.counts["verified"], found.counts["failed"]) == ("partial", 14, 1)
+        assert (found.status, found.counts["verified"], found.counts["failed"]) == ("partial", 16, 1)
         assert sorted(ledger(made).values(), key=str)[0] == ("failed", "missing-at-target")
         assert migrate(made).counts["sent"] == 1
-        assert reconcile(made).counts["verified"] == 15
+        assert reconcile(made).counts["verified"] == 17
+
+
+def named(study: pydicom.Dataset) -> tuple[str, str, str]:
+    (series,) = study.ReferencedSeriesSequence
+    (sop,) = series.ReferencedSOPSequence
+    return study.StudyInstanceUID, series.SeriesInstanceUID, sop.ReferencedSOPInstanceUID
 
 
 def test_an_archive_that_answers_no_query_counts_by_its_word_only_when_the_project_says_so(tmp_path: Path) -> None:

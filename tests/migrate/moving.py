@@ -95,6 +95,48 @@ def approve(made: Project, *changes: tuple[str, str | None, str | None, str]) ->
     Catalog(made).replace("changes", pl.DataFrame(rows))
 
 
+def collide(made: Project) -> None:
+    """Another image of s1/i1.dcm's UID in a series of its own, key objects that name both, and new UIDs for it."""
+    uid, folder = "1.2.3.1.1.1", made.root / "pacs" / "s1"
+    save(ct(99, SOPInstanceUID=uid, SeriesInstanceUID="1.2.3.1.2"), folder / "other.dcm")
+    key = ct(100, SOPClassUID="1.2.840.10008.5.1.4.1.1.88.59", SOPInstanceUID="1.2.3.1.3.1", Modality="KO")
+    key.SeriesInstanceUID = "1.2.3.1.3"
+    del key.PixelData
+    key.CurrentRequestedProcedureEvidenceSequence = [
+        _item(
+            StudyInstanceUID="1.2.3.1", ReferencedSeriesSequence=[_listed("1.2.3.1.1", uid), _listed("1.2.3.1.2", uid)]
+        )
+    ]
+    save(key, folder / "key.dcm")
+    crawl(made)
+    plan_all(made)
+    place = {"source": "pacs", "location": "s1/other.dcm", "state": "planned", "cause": "D1", "class": "d"}
+    remaps = [
+        place | {"attribute": word, "path": tag_path(word), "before": before, "after": after}
+        for word, before, after in (
+            ("SOPInstanceUID", uid, "2.25.7"), ("SeriesInstanceUID", "1.2.3.1.2", "2.25.8"),
+            ("StudyInstanceUID", "1.2.3.1", "2.25.9"),
+        )
+    ]  # fmt: skip
+    Catalog(made).replace("remaps", pl.DataFrame(remaps))
+    told = {"to_study_uid": "1.2.3.1", "to_series_uid": "1.2.3.1.2", "to_sop_uid": uid}
+    new = {"new_study_uid": "2.25.9", "new_series_uid": "2.25.8", "new_sop_uid": "2.25.7"}
+    rewrite = {"source": "pacs", "location": "s1/key.dcm", "cause": "D1", "state": "planned"}
+    Catalog(made).replace("rewrites", pl.DataFrame([rewrite | told | new]))
+
+
+def _item(**values: Any) -> Dataset:
+    ds = Dataset()
+    for name, value in values.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def _listed(series: str, uid: str) -> Dataset:
+    sop = _item(ReferencedSOPClassUID=CT, ReferencedSOPInstanceUID=uid)
+    return _item(SeriesInstanceUID=series, ReferencedSOPSequence=[sop])
+
+
 def ledger(made: Project) -> dict[str, tuple[str, str | None]]:
     """State and reason by location."""
     rows = Catalog(made).read("ledger").select("location", "state", "reason").iter_rows()
