@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from fonds.catalog.store import literal
-from fonds.link import context
+from fonds.link import context, rejections, remap
 from fonds.operations.runs import Progress, StageResult, stage_run
 from fonds.project.settings import Project
 
@@ -17,26 +17,37 @@ INPUTS = ("instances", "persons", "drift", "duplicates", "changes", "feed_orders
 STATES = ("resolved-here", "resolved-other-archive", "dangling")
 GAPS = (
     "dangling-reference",
+    "dangling-in",
     "referenced-study-missing",
     "other-patient",
+    "class-differs",
+    "ambiguous-reference",
+    "evidence-incomplete",
+    "several-versions",
+    "frame-of-reference-unknown",
     "rejected-object",
+    "rejection-of-other-patient",
+    "rejected-again",
     "missing-files",
     *context.GAPS,
 )
 TABLES = {
     "links": "link_rows",
     "gaps": "gap_rows",
+    "remaps": "remap_rows",
+    "rewrites": "rewrite_rows",
     "accessions": "accession_rows",
     "feed_links": "feed_link_rows",
 }
+STEPS = 6
 
 
 def link(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
-    """Write `links`, each reference once with where it ends, and `gaps`, what is missing around a study.
+    """Write `links`, each reference once with where it ends, `gaps`, `remaps` and `rewrites`, and what context tells.
 
-    A reference is resolved by the finest UID it gives: object, else series, study, frame of reference; the archive the
-    pointing object lies in comes first, then the sources in the order of fonds.yaml. Counts are links by state and
-    gaps by kind.
+    A reference is resolved by the finest UID it gives: object, else series, study, frame of reference. Of several
+    files of one UID it means the one in the series or study it names, in its own archive, of its own study and person.
+    Counts are links by state, gaps by kind, and new UIDs and references planned and refused.
     """
     with stage_run(
         project,
@@ -44,6 +55,7 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
         inputs=INPUTS,
         outputs=tuple(TABLES),
         definitions=context.definitions(project),
+        outside=remap.outside(project),
         progress=progress,
         force=force,
     ) as run:
@@ -51,17 +63,23 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
             return run.result()
         with run.catalog.connect() as connection:
             _lean(connection, project.catalog_dir / "scratch")
-            run.progress(0, 3, "steps", "links")
-            connection.execute(text("links"))
-            run.progress(1, 3, "steps", "context")
-            context.find(connection, project, run)
-            run.progress(2, 3, "steps", "gaps")
-            connection.execute(text("gaps"))
+            for done, name in enumerate(("identities", "links", "rejections", "remaps", "gaps")):
+                run.progress(done, STEPS, "steps", name)
+                if name == "remaps":
+                    remap.register_sent(connection, project)
+                if name == "gaps":
+                    context.find(connection, project, run)
+                connection.execute(text(name))
+                if name == "rejections":
+                    rejections.settle(connection)
+                    connection.execute(text("rejected"))
+            run.progress(STEPS - 1, STEPS, "steps", "tables")
             for table, rows in TABLES.items():
                 run.replace_by(table, connection, rows)
-            states = dict(connection.sql("SELECT state, count(*) FROM link_rows GROUP BY 1").fetchall())
+            states = dict(connection.sql("SELECT state, count(*) FROM answer GROUP BY 1").fetchall())
             kinds = dict(connection.sql("SELECT kind, count(*) FROM gap_rows GROUP BY 1").fetchall())
-        run.progress(3, 3, "steps")
+            remap.tell(connection, run)
+        run.progress(STEPS, STEPS, "steps")
         for state in STATES:
             run.count(state.replace("-", "_"), states.get(state, 0))
         for kind in GAPS:

@@ -142,6 +142,7 @@ def _base(item: Item) -> Receipt:
         "digest_pixels_before": item.digest_pixels,
         "attempt": item.attempt,
         "basis": item.basis,
+        "uids": item.uids,
     }
 
 

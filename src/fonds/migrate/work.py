@@ -43,6 +43,8 @@ class Item:
     digest_object: str | None
     digest_pixels: str | None
     changes: tuple[Change, ...]
+    uids: list[str] | None
+    """marks of what new UIDs bring; None where nothing of it is new"""
     basis: str
     coerced_at: str | None
     attempt: int
@@ -122,6 +124,7 @@ def _item(row: dict[str, Any]) -> Item:
         digest_object=row["digest_object"],
         digest_pixels=row["digest_pixels"],
         changes=changes,
+        uids=row["uids"],
         basis=row["basis"],
         coerced_at=row["coerced_at"],
         attempt=row["attempt"] + 1,

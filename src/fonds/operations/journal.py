@@ -30,6 +30,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "attempt": pl.Int64(),
     "basis": pl.String(),  # digest of what the attempt depended on: the source file, its changes, the target
     "coerced_at": pl.String(),  # the time written into a changed object, so that sending it again gives the same bytes
+    "uids": pl.List(pl.String()),  # marks (view uid_marks) of the new UIDs it was sent with; none: those it had
 }
 
 BLOCK = 1 << 26  # bytes parsed at once: memory stays the same however long a journal is

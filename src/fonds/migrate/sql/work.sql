@@ -13,10 +13,10 @@ renamed AS (
 planned AS (
     SELECT p.source, p.location, coalesce(m.sop_uid, p.sop_uid, '') AS sop_uid, coalesce(m.study_uid, p.study_uid, '') AS study_uid,
         p.wave, p.sequence, coalesce(m.series_uid, i.SeriesInstanceUID, '') AS series_uid, coalesce(i.SOPClassUID, '') AS sop_class_uid,
-        i.transfer_syntax, i.size, i.mtime_ns, i.digest_object, i.digest_pixels, i.pixel_length, a.changes,
+        i.transfer_syntax, i.size, i.mtime_ns, i.digest_object, i.digest_pixels, i.pixel_length, a.changes, u.marks AS uids,
         sha256(concat_ws('|', i.size, i.mtime_ns, to_json(a.changes), $target)) AS basis
     FROM plan p JOIN instances i USING (source, location) LEFT JOIN standing a USING (source, location)
-        LEFT JOIN renamed m USING (source, location)
+        LEFT JOIN renamed m USING (source, location) LEFT JOIN uid_marks u USING (source, location)
     WHERE p.state = 'planned'),
 there AS (
     SELECT source, location, sop_uid FROM latest WHERE state IN ('sending', 'sent', 'verified')
