@@ -91,13 +91,14 @@ _BY_RELATION: dict[str, str] = {
     ),
     "rt-reference-image": (
         "ReferencedReferenceImageSequence ReferencedSetupImageSequence RelatedReferenceRTImageSequence "
-        "ReferencedPatientSetupPhotoSequence"
+        "ReferencedPatientSetupPhotoSequence ReferencedPositionReferenceInstanceSequence"
     ),
     "rt-verification-image": "ReferencedVerificationImageSequence",
     "definition-source": "DefinitionSourceSequence",
     # radiotherapy, second generation (C.36)
     "rt-radiation": (
-        "RTRadiationSequence ReferencedRTRadiationSequence ReferencedRTRadiationSetSequence OmittedRadiationSequence"
+        "RTRadiationSequence ReferencedRTRadiationSequence ReferencedRTRadiationSetSequence OmittedRadiationSequence "
+        "ReferencedBaselineParametersRTRadiationInstanceSequence"
     ),
     "rt-intent": "ReferencedRTPhysicianIntentSequence",
     "rt-instance": "ReferencedRTInstanceSequence",
@@ -125,7 +126,7 @@ CONTAINERS: dict[int, str] = {
             "BolusDefinitionSequence PatientSupportDevicesSequence SegmentReferenceSequence RTRadiationTaskSequence "
             "RTPhysicianIntentSequence RTPrescriptionSequence RTPatientPositionScopeSequence "
             "RTTreatmentPreparationPatientPositionSequence TreatmentPositionGroupSequence RadiationDoseSequence "
-            "RadiationDoseIdentificationSequence DosimetricObjectiveSequence"
+            "RadiationDoseIdentificationSequence DosimetricObjectiveSequence AcquisitionTaskSequence"
         ),
         _OTHERWISE,
     ),
@@ -164,7 +165,9 @@ _BETWEEN = (
     "ConceptualVolumeSegmentationReferenceSequence ConceptualVolumeConstituentSegmentationReferenceSequence "
     "DerivationConceptualVolumeSequence SourceConceptualVolumeSequence EquivalentConceptualVolumesSequence "
     "CombinationSegmentReferenceSequence RTAnatomicPrescriptionSequence RTPatientPositionDisplacementSequence "
-    "RTDeliveryStartPatientPositionSequence PrescriptionNotesSequence RTImageFrameContextSequence RTImageScopeSequence"
+    "RTDeliveryStartPatientPositionSequence PrescriptionNotesSequence RTImageFrameContextSequence RTImageScopeSequence "
+    "AcquisitionSubtaskSequence AcquisitionTaskApplicabilitySequence RTAcquisitionPatientPositionSequence "
+    "ContentItemModifierSequence"
 )
 WALKED: frozenset[int] = frozenset((*RELATIONS, *CONTAINERS, *LENGTHY, *_tags(_BETWEEN)))
 """Sequences inside of items that are looked into."""
@@ -199,10 +202,13 @@ _STORAGE = "1.2.840.10008.5.1.4.1.1."
 PRESENTATION = f"{_STORAGE}11."
 SEGMENTATIONS: tuple[str, ...] = tuple(_STORAGE + end for end in ("66.4", "66.5", "66.7", "66.8"))
 """Segmentation, surface, label map and height map segmentation."""
-_FRAMEWISE = "2.1 2.2 4.1 4.2 4.3 4.4 30 77.1.5.4 128.1 130 481.3 481.23 481.24"
+_FRAMEWISE = (
+    "2.1 2.2 4.1 4.2 4.3 4.4 6.2 12.1.1 12.2.1 13.1.1 13.1.2 14.1 14.2 30 77.1.5.4 128.1 130 481.3 481.23 481.24"
+)
 FRAMEWISE: tuple[str, ...] = (*SEGMENTATIONS, *(_STORAGE + end for end in _FRAMEWISE.split()))
-"""SOP classes whose frames or contours name sources of their own: enhanced CT, MR and PET with their spectroscopy and
-legacy converted ones, parametric maps, ophthalmic tomography, structure sets, enhanced RT images, segmentations."""
+"""SOP classes whose frames or contours name sources of their own: segmentations, enhanced CT, MR and PET (spectroscopy
+and legacy converted ones too), enhanced ultrasound, XA and XRF, 3D X-ray (but tomosynthesis, which lists its sources
+at top level), intravascular and ophthalmic tomography, parametric maps, structure sets, enhanced RT images."""
 
 FACTS: frozenset[int] = frozenset(
     _tags(
