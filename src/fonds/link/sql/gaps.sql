@@ -3,9 +3,11 @@ CREATE TEMP TABLE dangling AS
 SELECT a.source, a.location, a.study_uid, a.relation, a.to_study_uid, a.level, a.uid,
     coalesce(a.relation = 'evidence' OR a.relation = 'content', false) AND n.location IS NOT NULL AS of_note,
     CASE a.relation WHEN 'predecessor' THEN 'RF-06' WHEN 'presentation' THEN 'RF-07' WHEN 'rt-image' THEN 'RF-08'
-        WHEN 'rt-structure' THEN 'RF-09' WHEN 'rt-plan' THEN 'RF-09' WHEN 'rt-dose' THEN 'RF-09' WHEN 'rt-record' THEN 'RF-09'
-        WHEN 'segmentation-source' THEN 'RF-10' WHEN 'registration' THEN 'RF-11' ELSE 'RF-01' END AS check_id
-FROM answer a LEFT JOIN notes n ON n.source = a.source AND n.location = a.location WHERE a.state = 'dangling';
+        WHEN 'segmentation-source' THEN 'RF-10' WHEN 'registration' THEN 'RF-11' WHEN 'fiducial' THEN 'RF-11'
+        ELSE CASE WHEN starts_with(a.relation, 'rt-') THEN 'RF-09' ELSE 'RF-01' END END AS check_id
+FROM answer a LEFT JOIN notes n ON n.source = a.source AND n.location = a.location
+-- an order names the study it was to become, which need never have been made
+WHERE a.state = 'dangling' AND a.relation <> 'request';
 CREATE TEMP TABLE gap_facts AS
 WITH out_of AS (
     -- what a rejection note takes back may well be gone
@@ -32,8 +34,9 @@ WITH out_of AS (
     FROM (
         SELECT e.source, e.location, e.study_uid, e.to_study_uid, n.location IS NOT NULL AS of_note
         FROM edges e SEMI JOIN (
-            (SELECT to_study_uid FROM edges WHERE to_study_uid IS NOT NULL EXCEPT SELECT StudyInstanceUID FROM instances)
+            (SELECT to_study_uid FROM edges WHERE to_study_uid IS NOT NULL AND relation <> 'request' EXCEPT SELECT StudyInstanceUID FROM instances)
         ) m USING (to_study_uid) LEFT JOIN notes n ON n.source = e.source AND n.location = e.location
+        WHERE e.relation <> 'request'
     ) GROUP BY source, study_uid, to_study_uid
 ), crossing AS (
     SELECT 'other-patient' AS kind, 'RF-03' AS check_id, 'critical' AS severity, source, study_uid, uid AS entity,
