@@ -70,9 +70,9 @@ def find(connection: duckdb.DuckDBPyConnection, project: Project, run: StageRun)
     edges = connection.sql("""
         WITH found AS (FROM scored_pairs WHERE band <> 'no'),
         met AS (SELECT study_a AS study_uid FROM found UNION SELECT study_b FROM found)
-        SELECT study_a, study_b, score, band FROM found
+        SELECT study_a, study_b, score, band, objects_a, objects_b FROM found
         UNION ALL
-        SELECT a.study_uid, b.study_uid, 1, 'certain'
+        SELECT a.study_uid, b.study_uid, 1, 'certain', a.objects, b.objects
         FROM retrieved_studies a JOIN retrieved_studies b USING (signature) SEMI JOIN met ON met.study_uid = a.study_uid
         WHERE a.study_uid < b.study_uid
     """).fetchall()
@@ -112,12 +112,16 @@ def _told_objects(connection: duckdb.DuckDBPyConnection) -> str:
     return (
         "CREATE TEMP VIEW told_objects AS SELECT i.source, coalesce(p.part, i.StudyInstanceUID) AS study_uid, "
         f"i.SeriesInstanceUID AS series_uid, i.SOPInstanceUID AS sop_uid, {others}, {columns} "
-        f"FROM instances i LEFT JOIN shared_parts p USING (source, location){joined} WHERE trim(i.StudyInstanceUID) <> ''"
+        f"FROM instances i LEFT JOIN shared_parts p USING (source, location){joined} "
+        "WHERE trim(i.StudyInstanceUID) <> ''"
     )
 
 
 def _settings(connection: duckdb.DuckDBPyConnection, model: StudyMatcher) -> None:
-    for name, value in (*model.instants, ("placeholder_persons", model.placeholder_persons)):
+    for name, value in (
+        *model.instants,
+        *(("placeholder_persons", model.placeholder_persons), ("placeholder_days", model.placeholder_days)),
+    ):
         connection.execute(f"SET VARIABLE study_{name} = {value!r}")
     for name, codes in (("document", model.documents), ("derived", model.derived)):
         frame = pl.DataFrame({"modality": codes}, schema={"modality": pl.String()})

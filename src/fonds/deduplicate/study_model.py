@@ -17,7 +17,7 @@ WORDS = {
     "hours": ("whole",),
     "words": ("agree", "opposed"),
     "series_uid": ("shared",),
-    "instants": ("same", "some", "hours", "hour", "shifted", "none"),
+    "instants": ("same", "few-same", "some", "hours", "few-hours", "shifted", "none"),
     "device": ("equal", "other"),
     "side": ("equal", "other"),
     "body_part": ("equal", "other"),
@@ -98,8 +98,9 @@ class Candidates(Definition):
 
 
 class Instants(Definition):
-    """Shares of the times in common that count as `same` and as `some`; fewer than `few` different times prove no shift
-    of the clock; a shift other than whole hours is at most `shift_minutes`."""
+    """Shares of the times in common that count as `same` and as `some`; of fewer than `few` different times they are
+    `few-same`, or `few-hours` when whole hours apart: that may be chance. Of more they are `hours` apart, or `shifted`
+    by at most `shift_minutes` all alike."""
 
     same: Share = 0.9
     some: Share = 0.2
@@ -141,6 +142,7 @@ class StudyMatcher(Definition):
     derived: tuple[Code, ...]
     candidates: tuple[Candidates, ...] = Field(min_length=1)
     placeholder_persons: int = Field(default=4, ge=2)
+    placeholder_days: int = Field(default=4, ge=2)
     instants: Instants = Instants()
     comparisons: tuple[Comparison, ...] = Field(min_length=1)
     prior: float

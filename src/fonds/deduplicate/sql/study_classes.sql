@@ -23,4 +23,6 @@ FROM held_studies GROUP BY study_uid HAVING max(patient_ids) > 1 OR study_uid IN
 -- what is on two patients is one examination with another study at best possibly
 CREATE TEMP TABLE doubtful AS SELECT DISTINCT part FROM record_studies SEMI JOIN two_patients USING (study_uid);
 CREATE TEMP TABLE retrieved_studies AS
-SELECT DISTINCT r.part AS study_uid, t.signature FROM retrieved t JOIN record_studies r USING (study_uid)
+WITH objects AS (SELECT study_uid, count(*) AS objects FROM retrieved GROUP BY study_uid)
+SELECT DISTINCT r.part AS study_uid, t.signature, o.objects
+FROM retrieved t JOIN objects o USING (study_uid) JOIN record_studies r USING (study_uid)

@@ -35,7 +35,8 @@ WITH joined AS (
     FROM study_series GROUP BY study_uid
 )
 SELECT *, day * 86400 + second AS start FROM joined;
--- Accession numbers of studies. One that many persons share in one archive is a placeholder and says nothing.
+-- Accession numbers of studies. One that many persons, or many days, share in one archive is a placeholder or the number
+-- of a case: it says nothing.
 CREATE TEMP TABLE study_accessions AS
 WITH told AS (
     SELECT DISTINCT source, study_uid, unnest([accession, accession_too]) AS accession, trim(coalesce(accession_issuer, '')) AS own_issuer
@@ -45,8 +46,9 @@ WITH told AS (
         coalesce(nullif(own_issuer, ''), nullif(s.accession_issuer, '')) AS issuer
     FROM told t LEFT JOIN sources s ON s.source = t.source WHERE plain_id(accession) IS NOT NULL
 ), placeholders AS (
-    SELECT k.source, key FROM keyed k JOIN record_studies r ON r.source = k.source AND r.part = k.study_uid GROUP BY k.source, key
-    HAVING count(DISTINCT whose) >= getvariable('study_placeholder_persons')
+    SELECT k.source, key FROM keyed k JOIN record_studies r ON r.source = k.source AND r.part = k.study_uid
+        JOIN study_features f ON f.study_uid = k.study_uid GROUP BY k.source, key
+    HAVING count(DISTINCT whose) >= getvariable('study_placeholder_persons') OR count(DISTINCT f.day) >= getvariable('study_placeholder_days')
 )
 SELECT study_uid, accession, key, issuer, CASE WHEN length(core) >= 3 THEN core ELSE key END AS core
 FROM (SELECT *, regexp_replace(key, '^\p{L}+', '') AS core FROM keyed ANTI JOIN placeholders USING (source, key))

@@ -1,4 +1,5 @@
--- What is measured of each pair of `study_candidates`, one row a pair: the measures of study_model.py.
+-- What is measured of each pair of `study_candidates`, one row a pair: the measures of study_model.py. What the first
+-- study has is put beside its pairs first (MATERIALIZED): joined in another order, a common series would meet all others.
 CREATE TEMP TABLE pair_objects AS
 WITH wanted AS (SELECT study_a AS study_uid FROM study_candidates UNION SELECT study_b FROM study_candidates),
 read AS (
@@ -19,14 +20,14 @@ SELECT study_uid, count(*) AS objects, count(*) FILTER (pictured) AS pictures, c
     count(DISTINCT acquired) AS acquired, count(DISTINCT created) AS created
 FROM pair_objects GROUP BY study_uid;
 CREATE TEMP TABLE same_pictures AS
-WITH pictures AS (SELECT study_uid, picture, count(*) AS objects FROM pair_objects WHERE picture IS NOT NULL GROUP BY study_uid, picture)
+WITH pictures AS (SELECT study_uid, picture, count(*) AS objects FROM pair_objects WHERE picture IS NOT NULL GROUP BY study_uid, picture),
+first AS MATERIALIZED (SELECT study_a, study_b, picture, objects FROM study_candidates JOIN pictures ON study_uid = study_a)
 SELECT study_a, study_b, sum(least(a.objects, b.objects))::BIGINT AS same
-FROM study_candidates c JOIN pictures a ON a.study_uid = c.study_a JOIN pictures b ON b.study_uid = c.study_b AND b.picture = a.picture
-GROUP BY study_a, study_b;
+FROM first a JOIN pictures b ON b.study_uid = a.study_b AND b.picture = a.picture GROUP BY study_a, study_b;
 CREATE TEMP TABLE same_forms AS
-WITH forms AS (SELECT DISTINCT study_uid, form FROM pair_objects WHERE form IS NOT NULL)
-SELECT DISTINCT study_a, study_b
-FROM study_candidates c JOIN forms a ON a.study_uid = c.study_a JOIN forms b ON b.study_uid = c.study_b AND b.form = a.form;
+WITH forms AS (SELECT DISTINCT study_uid, form FROM pair_objects WHERE form IS NOT NULL),
+first AS MATERIALIZED (SELECT study_a, study_b, form FROM study_candidates JOIN forms ON study_uid = study_a)
+SELECT DISTINCT study_a, study_b FROM first a JOIN forms b ON b.study_uid = a.study_b AND b.form = a.form;
 -- Times in common: acquisition times where both studies have them, else content times. Two clocks whole hours apart agree in
 -- minutes and seconds; how far they are apart is the shift that most times have.
 CREATE TEMP TABLE pair_clocks AS
@@ -36,13 +37,15 @@ FROM study_candidates c JOIN pair_counts a ON a.study_uid = c.study_a JOIN pair_
 WHERE by_acquisition OR (a.created > 0 AND b.created > 0);
 CREATE TEMP TABLE clock_shifts AS
 WITH instants AS (
-    SELECT DISTINCT study_uid, true AS by_acquisition, acquired AS at, acquired % 3600 AS of_hour FROM pair_objects WHERE acquired IS NOT NULL
+    SELECT DISTINCT study_uid, true AS by_acquisition, acquired AS instant, acquired % 3600 AS of_hour FROM pair_objects WHERE acquired IS NOT NULL
     UNION ALL
     SELECT DISTINCT study_uid, false, created, created % 3600 FROM pair_objects WHERE created IS NOT NULL
+), first AS MATERIALIZED (
+    SELECT study_a, study_b, times, by_acquisition, instant, of_hour
+    FROM pair_clocks c JOIN instants a USING (by_acquisition) WHERE a.study_uid = c.study_a
 ), met AS (
-    SELECT study_a, study_b, times, a.at - b.at AS shift, count(*) AS same
-    FROM pair_clocks c JOIN instants a ON a.study_uid = c.study_a AND a.by_acquisition = c.by_acquisition
-        JOIN instants b ON b.study_uid = c.study_b AND b.by_acquisition = c.by_acquisition AND b.of_hour = a.of_hour
+    SELECT study_a, study_b, times, a.instant - b.instant AS shift, count(*) AS same
+    FROM first a JOIN instants b ON b.study_uid = a.study_b AND b.by_acquisition = a.by_acquisition AND b.of_hour = a.of_hour
     GROUP BY study_a, study_b, times, shift
 )
 SELECT study_a, study_b, any_value(times) AS times, coalesce(max(same) FILTER (shift = 0), 0) / any_value(times) AS exact,
@@ -50,11 +53,12 @@ SELECT study_a, study_b, any_value(times) AS times, coalesce(max(same) FILTER (s
 FROM met GROUP BY study_a, study_b;
 -- A clock set otherwise: objects of one place in their series are all apart by the same seconds.
 CREATE TEMP TABLE steady_shifts AS
-WITH met AS (
-    SELECT study_a, study_b, times, abs(CASE WHEN c.by_acquisition THEN a.acquired - b.acquired ELSE a.created - b.created END) AS shift,
-        count(DISTINCT CASE WHEN c.by_acquisition THEN a.acquired ELSE a.created END) AS objects
-    FROM pair_clocks c JOIN pair_objects a ON a.study_uid = c.study_a JOIN pair_objects b ON b.study_uid = c.study_b AND b.place = a.place
-    GROUP BY study_a, study_b, times, shift
+WITH first AS MATERIALIZED (
+    SELECT study_a, study_b, by_acquisition, place, CASE WHEN by_acquisition THEN acquired ELSE created END AS instant
+    FROM pair_clocks JOIN pair_objects ON study_uid = study_a
+), met AS (
+    SELECT a.study_a, a.study_b, abs(instant - CASE WHEN by_acquisition THEN b.acquired ELSE b.created END) AS shift, count(DISTINCT instant) AS objects
+    FROM first a JOIN pair_objects b ON b.study_uid = a.study_b AND b.place = a.place GROUP BY a.study_a, a.study_b, shift
 )
 SELECT study_a, study_b FROM met WHERE shift IS NOT NULL GROUP BY study_a, study_b
 HAVING max(objects) >= getvariable('study_few') AND max(objects) >= getvariable('study_same') * sum(objects)
@@ -64,15 +68,18 @@ CREATE TEMP TABLE same_series AS
 WITH wanted AS (SELECT DISTINCT study_uid FROM pair_objects), tokens AS (
     SELECT DISTINCT study_uid, unnest([hash(1, modality, trim(number)), hash(2, modality, plain_words(description)), hash(3, modality, objects), hash(4, modality, geometry)]) AS token
     FROM study_series SEMI JOIN wanted USING (study_uid)
-), sizes AS (SELECT study_uid, count(*) AS tokens FROM tokens GROUP BY study_uid)
-SELECT study_a, study_b, count(*) / least(any_value(m.tokens), any_value(n.tokens)) AS share
-FROM study_candidates c JOIN tokens a ON a.study_uid = c.study_a JOIN tokens b ON b.study_uid = c.study_b AND b.token = a.token
-    JOIN sizes m ON m.study_uid = c.study_a JOIN sizes n ON n.study_uid = c.study_b
-GROUP BY study_a, study_b;
+), sizes AS (SELECT study_uid, count(*) AS tokens FROM tokens GROUP BY study_uid),
+first AS MATERIALIZED (SELECT study_a, study_b, token FROM study_candidates JOIN tokens ON study_uid = study_a),
+met AS (
+    SELECT study_a, study_b, count(*) AS same FROM first a JOIN tokens b ON b.study_uid = a.study_b AND b.token = a.token
+    GROUP BY study_a, study_b
+)
+SELECT study_a, study_b, same / least(m.tokens, n.tokens) AS share
+FROM met JOIN sizes m ON m.study_uid = study_a JOIN sizes n ON n.study_uid = study_b;
 CREATE TEMP TABLE shared_series AS
-WITH uids AS (SELECT DISTINCT study_uid, series_uid FROM study_series WHERE trim(series_uid) <> '')
-SELECT DISTINCT study_a, study_b
-FROM study_candidates c JOIN uids a ON a.study_uid = c.study_a JOIN uids b ON b.study_uid = c.study_b AND b.series_uid = a.series_uid;
+WITH uids AS (SELECT DISTINCT study_uid, series_uid FROM study_series WHERE trim(series_uid) <> ''),
+first AS MATERIALIZED (SELECT study_a, study_b, series_uid FROM study_candidates JOIN uids ON study_uid = study_a)
+SELECT DISTINCT study_a, study_b FROM first a JOIN uids b ON b.study_uid = a.study_b AND b.series_uid = a.series_uid;
 CREATE TEMP TABLE same_accessions AS
 SELECT study_a, study_b, min(CASE
     WHEN a.core = b.core AND a.issuer <> b.issuer THEN 4
@@ -93,9 +100,10 @@ SELECT c.study_a, c.study_b, c.whose, n.objects AS objects_a, m.objects AS objec
     CASE WHEN p.same > 0 THEN p.same / least(n.digests, m.digests)
          WHEN f.study_a IS NOT NULL THEN 0 END AS pixels,
     CASE WHEN k.study_a IS NULL THEN NULL
-         WHEN t.exact >= getvariable('study_same') THEN 'same' WHEN t.exact >= getvariable('study_some') THEN 'some'
+         WHEN t.exact >= getvariable('study_same') AND k.times >= getvariable('study_few') THEN 'same'
+         WHEN t.exact >= getvariable('study_same') THEN 'few-same' WHEN t.exact >= getvariable('study_some') THEN 'some'
          WHEN t.by_hours >= getvariable('study_same') AND k.times >= getvariable('study_few') THEN 'hours'
-         WHEN t.by_hours >= getvariable('study_same') THEN 'hour'
+         WHEN t.by_hours >= getvariable('study_same') THEN 'few-hours'
          WHEN h.study_a IS NOT NULL THEN 'shifted' ELSE 'none' END AS instants,
     CASE WHEN list_has_any(a.serials, b.serials) THEN 'equal' WHEN len(a.serials) > 0 AND len(b.serials) > 0 THEN 'other'
          WHEN list_has_any(a.stations, b.stations) THEN 'equal' WHEN len(a.stations) > 0 AND len(b.stations) > 0 THEN 'other' END AS device,
