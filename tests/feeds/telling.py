@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from fonds.feeds.definition import load_feed
 from fonds.feeds.files import files_of
-from fonds.feeds.reading import Notes, read
+from fonds.feeds.notes import Notes
+from fonds.feeds.reading import read
 from fonds.project.settings import Project, load
 
 Rows = list[dict[str, Any]]
@@ -49,6 +50,20 @@ def read_feed(opened: Project, name: str = "mpi") -> tuple[dict[str, dict[str, A
         assert not frame["patient_id"].has_nulls()
     by_id = {row["patient_id"]: row for row in patients.sort("issuer", "patient_id").to_dicts()}
     return by_id, merges.sort("retired_issuer", "retired_id").to_dicts(), loaded.notes
+
+
+def examined(
+    folder: Path, kind: str, files: Mapping[str, str | bytes], **settings: str
+) -> tuple[dict[str, dict[str, Any]], Notes]:
+    """One feed of orders or reports (`kind`), read without its stage: {id: its row without what it doesn't tell}."""
+    first = next(iter(files))
+    opened = project(folder, {"ris": {"format": "csv", kind: first, "issuer": "MPI", **settings}}, files)
+    with tempfile.TemporaryDirectory() as out:
+        loaded = read(load_feed(opened, "ris"), files_of(opened, "ris"), Path(out))
+        frame = pl.read_parquet(loaded.files[f"feed_{kind}"])
+    assert not frame[f"{kind.removesuffix('s')}_id"].is_duplicated().any()
+    rows = frame.drop("feed").to_dicts()
+    return {row.pop(f"{kind.removesuffix('s')}_id"): {k: v for k, v in row.items() if v} for row in rows}, loaded.notes
 
 
 def ndjson(*resources: Mapping[str, Any]) -> str:

@@ -83,6 +83,28 @@ def test_a_feed_that_is_not_there_keeps_what_it_said_and_is_told_again(tmp_path:
     assert result.counts["patients"] == 4
 
 
+def test_orders_and_reports_follow_their_files(tmp_path: Path) -> None:
+    given = {"format": "csv", "orders": "orders.csv", "reports": "reports/*.csv"}
+    files = {"orders.csv": "accession,status\nA1,open\nA2,open\n", "reports/a.csv": "report_id,accession\nR1,A1\n"}
+    opened = project(
+        tmp_path, {"ris": given, "kis": {**given, "orders": "more.csv"}}, {**files, "more.csv": files["orders.csv"]}
+    )
+    first = feed(opened)
+    assert (first.status, first.counts["orders"], first.counts["reports"], first.counts["rows"]) == ("done", 4, 2, 6)
+    assert feed(opened).status == "unchanged"
+
+    # what isn't there any more keeps its rows, of that feed and of all its tables
+    (tmp_path / "more.csv").unlink()
+    (tmp_path / "orders.csv").write_text("accession,status\nA1,performed\n")
+    again = feed(opened)
+    assert (again.status, again.tables) == ("partial", ("feed_orders",))
+    read = Catalog(opened).read("feed_orders").select("feed", "order_id", "status").rows()
+    assert sorted(read) == [("kis", "A1", "open"), ("kis", "A2", "open"), ("ris", "A1", "performed")]
+
+    without = feed(project(tmp_path, {"ris": {"format": "csv", "reports": "reports"}}, {}))
+    assert (without.status, without.counts["orders"], without.counts["reports"]) == ("done", 0, 1)
+
+
 def test_a_load_that_is_killed_leaves_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = project(tmp_path, {"mpi": FEEDS["mpi"]}, FILES)
     feed(opened)

@@ -86,7 +86,10 @@ def _values(connection: duckdb.DuckDBPyConnection, title: str, notes: Notes) -> 
             'told_rows WHERE NOT other_message("MSH-9") AND laboratory(upper("OBR-24"))',
         ),
         ("row(s) name no patient", "numbered WHERE patient_id IS NULL"),
-        ("row(s) have a code of their status that isn't known and counts as not told", "numbered WHERE odd_code"),
+        (
+            "row(s) have a status that isn't known and counts as not told; see `values` of a column",
+            "numbered WHERE odd_code",
+        ),
         (
             "row(s) have a time that can't be read and counts as not told; see `times` of the mapping",
             "numbered WHERE odd_time",

@@ -54,6 +54,7 @@ def _examinations(connection: duckdb.DuckDBPyConnection, feed: Feed, notes: Note
         ("DiagnosticReport(s) have neither an id nor a number and are left out", _NAMELESS_REPORT),
     ):
         _leave_out(connection, what, rows, notes)
+    leave_absent(connection, "reports", notes)
     for what, rows in (
         ("ServiceRequest(s) are proposals or plans and no orders", f"whole_requests WHERE own AND {_PLANNED}"),
         ("ServiceRequest(s) are of a laboratory and are not read", "whole_requests WHERE own AND laboratory"),
@@ -62,7 +63,6 @@ def _examinations(connection: duckdb.DuckDBPyConnection, feed: Feed, notes: Note
         ("report(s) name no Patient that the feed has", "feed_reports WHERE patient_id IS NULL"),
     ):
         notes.doubt(connection, what, rows)
-    leave_absent(connection, "reports", notes)
 
 
 _PLANNED = "intent IN ('proposal', 'plan', 'option')"

@@ -7,7 +7,8 @@ CREATE TABLE issuers AS SELECT accession, min(accession_issuer) AS only_issuer F
 GROUP BY accession HAVING min(accession_issuer) = max(accession_issuer);
 CREATE TABLE keyed AS
 SELECT n.* EXCLUDE (placer_space, filler_space) REPLACE (
-        coalesce(nullif(n.accession_issuer, ''), i.only_issuer, own_accession_issuer()) AS accession_issuer),
+        coalesce(nullif(n.accession_issuer, ''), nullif(own_accession_issuer(), ''), CASE WHEN events() THEN i.only_issuer END, '')
+            AS accession_issuer),
     n.placer || CASE WHEN p.placer IS NULL THEN '' ELSE '^' || placer_space END AS placer_key,
     n.filler || CASE WHEN f.filler IS NULL THEN '' ELSE '^' || filler_space END AS filler_key
 FROM numbered n LEFT JOIN placers p USING (placer) LEFT JOIN fillers f USING (filler) LEFT JOIN issuers i USING (accession);

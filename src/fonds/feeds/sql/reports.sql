@@ -31,7 +31,7 @@ WITH lives AS (
         CASE WHEN bool_or(alive AND status = 'amended') THEN 'amended' WHEN bool_or(alive AND status = 'final') THEN 'final'
             WHEN bool_or(alive AND status = 'preliminary') THEN 'preliminary' WHEN max(cancelled_at) IS NOT NULL THEN 'cancelled'
             WHEN bool_or(status IS NULL) THEN 'unknown' ELSE 'absent' END AS status,
-        ['none', 'link', 'text', 'pdf'][1 + coalesce(max(form), 0)] AS form,
+        ['none', 'link', 'text', 'pdf'][1 + coalesce(max(form) FILTER (alive), max(form), 0)] AS form,
         arg_max(changed, place) AS changed, min(place) AS first_place
     FROM since GROUP BY base, apart
 )
