@@ -20,8 +20,10 @@ from fonds.assess.suites import SCHEMAS as GATES
 from fonds.assess.thresholds import SCHEMAS as THRESHOLDS
 from fonds.catalog.describe import page
 from fonds.crawl.definition import SCHEMAS as PRECEDENCE
+from fonds.deduplicate.definition import Policy
 from fonds.deduplicate.study_model import StudyMatcher
 from fonds.feeds.definition import FeedMapping
+from fonds.link.definition import Context
 from fonds.match.definition import Matcher
 from fonds.normalize.definition import load_all, read_pack
 from fonds.normalize.document import ACTIONS, action_pages, action_table, rule_table, with_table
@@ -37,6 +39,8 @@ MODELS: dict[str, type[BaseModel]] = {
     **PACKS,
     **PRECEDENCE,
     **THRESHOLDS,
+    "duplicates": Policy,
+    "context": Context,
     "export": Mapping,
     "feed": FeedMapping,
     "fonds": Settings,

@@ -69,7 +69,8 @@ def test_other_pixels_are_d(project: Project) -> None:
 
 
 def test_documents_that_differ_in_attributes_are_c(project: Project) -> None:
-    none = {"SOPInstanceUID": "1.9", "digest_pixels": None, "pixel_length": None}
+    report = "1.2.840.10008.5.1.4.1.1.88.22"
+    none = {"SOPInstanceUID": "1.9", "digest_pixels": None, "pixel_length": None, "SOPClassUID": report}
     answer = found(project, instance("rad", "a", **none), instance("rad", "b", **none, DocumentTitleCode="113000"))
     assert answer["c", "rad", "b"]["evidence"] == "no pixels; differs: DocumentTitleCode"
 
@@ -189,7 +190,7 @@ def test_one_accession_and_day_under_two_study_uids_is_h(project: Project) -> No
         instance("rad", "f", StudyInstanceUID="1.15", AccessionNumber="", PatientID="P3"),
         instance("rad", "g", StudyInstanceUID="1.16", AccessionNumber="", PatientID="P3"),
     )
-    assert dispositions(answer) == {("h", "rad", "1.1"): "inform", ("h", "rad", "1.11"): "inform"}
+    assert dispositions(answer) == {("h", "rad", "1.1"): "hold", ("h", "rad", "1.11"): "hold"}
 
 
 def test_a_study_split_over_archives_is_i(project: Project) -> None:

@@ -1,73 +1,123 @@
-"""Opens the few files that the catalog alone can't tell apart, and compares what they hold."""
+"""Opens the few files that the catalog alone can't tell apart, and tells what they hold."""
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import BinaryIO
+
+import duckdb
 import polars as pl
 
+from fonds.archives.base import Source
 from fonds.archives.opening import open_sources
-from fonds.dicom.decoded import decoded_digest
-from fonds.dicom.differences import differing_attributes
+from fonds.dicom.decoded import decoded_digest, is_blank
+from fonds.dicom.differences import bulk_digest, differing_attributes
+from fonds.dicom.former import former_sop_uids
+from fonds.dicom.headers import read_header
+from fonds.errors import UnreadableHeader
+from fonds.operations.pool import processors
 from fonds.operations.runs import StageRun
 from fonds.project.settings import Project
 
-# Pixels need decoding when the stored bytes differ with the transfer syntax, or have no digest; the data set needs
-# reading when its bytes differ though every catalogued attribute agrees.
-UNDECIDED = """
-    SELECT p.source, p.location, p.kept_source, p.kept_location, p.pixels,
-        len(coalesce(d.differing, [])) = 0 AND NOT p.same_header AS read_attributes
-    FROM copy_pairs p LEFT JOIN differing d USING (source, location)
-    WHERE NOT p.same_object AND (p.pixels = 'unknown'
-        OR (p.pixels IN ('none', 'same') AND len(coalesce(d.differing, [])) = 0 AND NOT p.same_header))
-    ORDER BY p.kept_source, p.kept_location, p.source, p.location
-"""
-SCHEMA = {
-    "source": pl.String(),
-    "location": pl.String(),
-    "pixels": pl.String(),
-    "attributes": pl.List(pl.String()),
-    "opened": pl.Boolean(),
-}
+IN_PROCESS = 256
+"""Files up to this many are opened without worker processes, which take a second to start."""
+BATCH = 32
+
+Place = tuple[str, ...]
+"""Source and location of a file; of two when they are compared."""
+Told = tuple[str | None, ...]
+Work = Callable[..., Told]
 
 
-def compare(project: Project, pairs: pl.DataFrame, run: StageRun) -> pl.DataFrame:
-    """One row (SCHEMA) for each undecided pair: pixels same | other | undecodable, and the attributes that differ.
+def digests(stream: BinaryIO) -> Told:
+    """Digests the crawl didn't make: of the object, its data set and its pixel data."""
+    found = read_header(stream, (), digest=True).digests
+    return (found.object, found.header, found.pixels) if found else (None, None, None)
 
-    `pairs` are the rows of UNDECIDED. One object at a time is in memory. A file that can't be opened leaves its pair
-    undecodable, so that it waits for a person instead of being dropped.
-    """
-    sources = open_sources(project)
-    digests: dict[tuple[str, str], str | None] = {}
 
-    def decoded(source: str, location: str) -> str | None:
-        key = (source, location)
-        if key not in digests:
-            # pairs come by kept copy: its digest serves all of them, older ones are forgotten
-            digests.clear()
-            with sources[source].open(location) as stream:
-                digests[key] = decoded_digest(stream)
-        return digests[key]
+def decoded(stream: BinaryIO) -> Told:
+    """Digest of the decoded pixels, or why there is none."""
+    found = decoded_digest(stream)
+    return found, None if found else "undecodable"
 
-    rows = []
-    # a Python loop: each step opens two files and decodes them, which no table holds
-    for done, pair in enumerate(pairs.iter_rows(named=True), 1):
-        source, location = pair["source"], pair["location"]
-        kept_source, kept_location = pair["kept_source"], pair["kept_location"]
-        pixels, attributes, opened = pair["pixels"], list[str](), True
-        try:
-            if pixels == "unknown":
-                kept = decoded(kept_source, kept_location)
-                with sources[source].open(location) as stream:
-                    copy = decoded_digest(stream)
-                pixels = "undecodable" if kept is None or copy is None else "same" if kept == copy else "other"
-            if pair["read_attributes"] and pixels in ("none", "same"):
-                with (
-                    sources[kept_source].open(kept_location) as kept_stream,
-                    sources[source].open(location) as stream,
-                ):
-                    attributes = differing_attributes(kept_stream, stream)
-        except (OSError, KeyError):
-            # gone since the crawl, or of a source that fonds.yaml has no more
-            pixels, opened = "undecodable", False
-        rows.append((source, location, pixels, attributes, opened))
-        run.progress(done, pairs.height, "pairs opened")
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+def documents(stream: BinaryIO) -> Told:
+    """Digest of the content of an object without pixel data."""
+    return bulk_digest(stream), None
+
+
+def blank(stream: BinaryIO) -> Told:
+    """`yes` when the image shows nothing."""
+    return ("yes" if is_blank(stream) else "no",)
+
+
+def former(stream: BinaryIO) -> Told:
+    """SOP Instance UIDs the object had before, joined by a blank."""
+    return (" ".join(former_sop_uids(stream)),)
+
+
+def compared(stream: BinaryIO, kept: BinaryIO) -> Told:
+    """Keywords in which two objects with the same content differ, joined by a blank."""
+    return (" ".join(differing_attributes(kept, stream, same_content=True)),)
+
+
+class Opener:
+    """Opens files of the project's sources and leaves what they tell as tables of a connection."""
+
+    def __init__(self, project: Project, connection: duckdb.DuckDBPyConnection, run: StageRun) -> None:
+        self.sources, self.connection, self.run = open_sources(project), connection, run
+        self.closed: set[Place] = set()
+        """files that couldn't be opened"""
+
+    def tell(self, name: str, work: Work, columns: tuple[str, ...], which: str) -> None:
+        """Table `name` (source, location, *columns, opened): what `work` tells of each place that the SQL names.
+
+        A file that can't be opened tells nothing, and `opened` is false: it waits for a person.
+        """
+        places: list[Place] = self.connection.sql(which).fetchall()
+        schema = {"source": pl.String(), "location": pl.String(), **dict.fromkeys(columns, pl.String())}
+        rows: list[tuple[str | bool | None, ...]] = []
+        for batch in _batches(self.sources, places, work, len(columns)):
+            rows += batch
+            self.run.progress(len(rows), len(places), f"files opened ({work.__name__})")
+        self.closed |= {(str(row[0]), str(row[1])) for row in rows if not row[-1]}
+        frame = pl.DataFrame(rows, schema={**schema, "opened": pl.Boolean()}, orient="row")
+        self.connection.register(f"{name}_rows", frame.to_arrow())
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS FROM {name}_rows")
+        self.connection.unregister(f"{name}_rows")
+
+
+def _batches(
+    sources: dict[str, Source], places: Sequence[Place], work: Work, width: int
+) -> Iterator[list[tuple[str | bool | None, ...]]]:
+    jobs = [(sources, places[at : at + BATCH], work, width) for at in range(0, len(places), BATCH)]
+    if len(places) <= IN_PROCESS or processors() == 1:
+        yield from map(_batch, jobs)
+        return
+    # not fork: a copy of a process with DuckDB's threads can hang
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(min(processors(), len(jobs)), mp_context=context) as pool:
+        yield from pool.map(_batch, jobs)
+
+
+def _batch(job: tuple[dict[str, Source], Sequence[Place], Work, int]) -> list[tuple[str | bool | None, ...]]:
+    sources, places, work, width = job
+    return [_one(sources, place, work, width) for place in places]
+
+
+def _one(sources: dict[str, Source], place: Place, work: Work, width: int) -> tuple[str | bool | None, ...]:
+    nothing: Told = (None,) * width
+    streams: list[BinaryIO] = []
+    try:
+        for at in range(0, len(place), 2):
+            streams.append(sources[place[at]].open(place[at + 1]))
+        return (*place[:2], *work(*streams), True)
+    except (OSError, KeyError, UnreadableHeader):
+        # gone or changed since the crawl, or of a source that fonds.yaml has no more
+        return (*place[:2], *nothing, False)
+    finally:
+        for stream in streams:
+            stream.close()

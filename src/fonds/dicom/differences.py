@@ -1,4 +1,4 @@
-"""Names the attributes in which two objects differ, however each of them is encoded, and whether their content does."""
+"""Names the attributes in which two objects differ however each is encoded, and tells content that is no pixels."""
 
 from __future__ import annotations
 
@@ -36,14 +36,6 @@ _BULK = frozenset((0x00420011, 0x54001010, 0x56000020, 0x00660016, 0x00660023, 0
 _BULK_PLANES = {0x60: (0x3000,), 0x50: (0x3000, 0x200C)}
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """Keywords of top-level attributes that differ, sorted, and whether documents, waveforms or the like do."""
-
-    attributes: list[str]
-    content: bool
-
-
 @dataclass(slots=True)
 class _Opened:
     frame: Frame
@@ -52,29 +44,43 @@ class _Opened:
     """offset, length and VR of values that aren't read"""
 
 
-def differing_attributes(one: BinaryIO, other: BinaryIO) -> list[str]:
-    """Top-level attributes but the pixel data that differ in value, sorted; see `differences`."""
-    return differences(one, other).attributes
-
-
-def differences(one: BinaryIO, other: BinaryIO, *, same_pixels: bool = False) -> Differences:
-    """What differs between two objects beside pixel data, as values, not as bytes.
+def differing_attributes(one: BinaryIO, other: BinaryIO, *, same_content: bool = False) -> list[str]:
+    """Keywords of top-level attributes but the pixel data that differ in value, sorted.
 
     Transfer syntax, VR, padding, lengths, group 2, and the character set a text is written in don't count (PS3.5
-    section 7, PS3.10 section 7.1). `same_pixels`: their decoded pixels agree, so that planar configuration and RGB as
+    section 7, PS3.10 section 7.1). `same_content`: their decoded pixels agree, so that planar configuration and RGB as
     YBR_RCT are encoding, too. A private attribute is named as ``(gggg,eeee)``. Values that can't be read are compared
     as stored. Raises UnreadableHeader when one is no DICOM.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         left, right = _open(one), _open(other)
-        found, content = [], False
-        for tag in _differing(left.dataset, right.dataset, left, right):
-            if same_pixels and _is_encoding(tag, left.dataset, right.dataset):
-                continue
-            found.append(tag)
-            content = content or _is_bulk(tag) or _holds_bulk(left.dataset, right.dataset, tag)
-    return Differences(sorted(keyword_for_tag(tag) or f"({tag.group:04X},{tag.element:04X})" for tag in found), content)
+        found = [
+            tag
+            for tag in _differing(left.dataset, right.dataset, left, right)
+            if not (same_content and _is_encoding(tag, left.dataset, right.dataset))
+        ]
+    return sorted(keyword_for_tag(tag) or f"({tag.group:04X},{tag.element:04X})" for tag in found)
+
+
+def bulk_digest(stream: BinaryIO) -> str:
+    """SHA-256 of what an object holds beside attributes and pixel data: documents, waveforms, spectra, overlays, …
+
+    Byte order and padding don't count. Raises UnreadableHeader when it is no DICOM.
+    """
+    found = hashlib.sha256()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opened = _open(stream)
+        for tag in sorted({*opened.dataset.keys(), *opened.large}):
+            if _is_bulk(tag):
+                found.update(f"|{tag:08X}|{_large_digest(opened, tag)}".encode())
+            elif tag not in opened.large and isinstance(opened.dataset[tag].value, Sequence):
+                for value in _bulk_of(opened.dataset[tag].value):
+                    found.update(
+                        b"|" + hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).digest()
+                    )
+    return found.hexdigest()
 
 
 def _open(stream: BinaryIO) -> _Opened:
@@ -250,14 +256,6 @@ def _is_encoding(tag: BaseTag, one: Dataset, other: Dataset) -> bool:
 
 def _is_bulk(tag: BaseTag) -> bool:
     return tag in _BULK or tag.element in _BULK_PLANES.get(tag.group >> 8, ())
-
-
-def _holds_bulk(one: Dataset, other: Dataset, tag: BaseTag) -> bool:
-    """Whether items of a sequence that differ hold other content, such as the samples of a waveform."""
-    pair = [dataset[tag].value if tag in dataset else Sequence() for dataset in (one, other)]
-    if not all(isinstance(value, Sequence) for value in pair):
-        return False
-    return _bulk_of(pair[0]) != _bulk_of(pair[1])
 
 
 def _bulk_of(items: Sequence) -> list[Any]:
