@@ -75,7 +75,7 @@ def settings(rules: Context) -> list[str]:
         for name, one in rules.sources.items()
         if one.prefixes or one.suffix
     )
-    words = ", ".join(f"({literal(word)})" for word in rules.accessions.placeholders) or "(NULL)"
+    words = ", ".join(f"({literal(word)})" for word in rules.accessions.placeholders) or "(NULL::VARCHAR)"
     learn, windows = rules.accessions.learn, rules.windows
     macros = {
         "is_report(kind, class)": f"coalesce(kind IN ({kinds}) AND coalesce(trim(class), '') NOT IN ({classes}), false)"
