@@ -153,9 +153,9 @@ def test_what_is_left_out_is_told_without_a_word_of_it(feed: tuple[Tables, Notes
     ]
     assert notes.doubtful == [
         "1 resource(s) are none of Patient, ServiceRequest, DiagnosticReport, ImagingStudy and are not read",
+        "1 report(s) are announced only and are no reports yet",
         "1 ServiceRequest(s) are proposals or plans and no orders",
         "1 ServiceRequest(s) are of a laboratory and are not read",
-        "1 report(s) are announced only and are no reports yet",
         "1 order(s) name no Patient that the feed has",
     ]
     assert SECRET not in str(feed)

@@ -49,27 +49,22 @@ def _examinations(connection: duckdb.DuckDBPyConnection, feed: Feed, notes: Note
         notes.rows += counted(connection, f"parsed_{name} WHERE own")
         _keep_newest(connection, name)
     run_sql(connection, "fhir_examinations")
-    for what, rows in (
-        ("ServiceRequest(s) have neither an id nor a number and are left out", _NAMELESS_ORDER),
-        ("DiagnosticReport(s) have neither an id nor a number and are left out", _NAMELESS_REPORT),
+    for table, key, resource in (
+        ("feed_orders", "order_id", "ServiceRequest"),
+        ("feed_reports", "report_id", "DiagnosticReport"),
     ):
-        _leave_out(connection, what, rows, notes)
+        nameless = f"{table} WHERE {key} IS NULL"
+        _leave_out(connection, f"{resource}(s) have neither an id nor a number and are left out", nameless, notes)
+        connection.execute(f"DELETE FROM {nameless}")
     leave_absent(connection, "reports", notes)
     for what, rows in (
-        ("ServiceRequest(s) are proposals or plans and no orders", f"whole_requests WHERE own AND {_PLANNED}"),
+        ("ServiceRequest(s) are proposals or plans and no orders", "whole_requests WHERE own AND planned"),
         ("ServiceRequest(s) are of a laboratory and are not read", "whole_requests WHERE own AND laboratory"),
         ("DiagnosticReport(s) are of a laboratory and are not read", "told_reports WHERE own AND laboratory"),
         ("order(s) name no Patient that the feed has", "feed_orders WHERE patient_id IS NULL"),
         ("report(s) name no Patient that the feed has", "feed_reports WHERE patient_id IS NULL"),
     ):
         notes.doubt(connection, what, rows)
-
-
-_PLANNED = "intent IN ('proposal', 'plan', 'option')"
-_NAMELESS_ORDER = (
-    "whole_requests WHERE own AND resource IS NULL AND accession IS NULL AND placer IS NULL AND filler IS NULL"
-)
-_NAMELESS_REPORT = "told_reports WHERE own AND resource IS NULL AND len(ids) = 0"
 
 
 def _keep_newest(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -31,7 +31,7 @@ WITH told AS (
 SELECT seq, own, 'ServiceRequest/' || p.id AS key, url, p.id AS resource, told_moment(p.meta.lastUpdated, happened) AS changed,
     typed(ids, 'ACSN', 'accession') AS accession, typed(ids, 'PLAC', 'placer').id AS placer, typed(ids, 'FILL', 'filler').id AS filler,
     contained_ids(p.contained, p.subject.reference) AS contained, target(p.subject.reference) AS subject, p.subject.identifier AS named,
-    coalesce(p.status, '') AS status, coalesce(p.intent, '') AS intent, of_laboratory(categories) AS laboratory,
+    coalesce(p.status, '') AS status, coalesce(p.intent, '') IN ('proposal', 'plan', 'option') AS planned, of_laboratory(categories) AS laboratory,
     coalesce(coded_modality(categories), coded_modality(codings(p.orderDetail)), coded_modality(codings([p.code]))) AS modality,
     p.code.coding[1].code AS code, coalesce(p.code.text, p.code.coding[1].display) AS description, readable(p.authoredOn) AS ordered,
     coalesce(readable(p.occurrenceDateTime), readable(p.occurrencePeriod.start)) AS scheduled
@@ -54,8 +54,8 @@ SELECT base || again(row_number() OVER (PARTITION BY base ORDER BY seq)) AS orde
         accession.id AS accession, CASE WHEN accession.id IS NOT NULL THEN accession_authority(accession.issuer) END AS accession_issuer,
         placer AS placer_order, filler AS filler_order, study_uid, code, description, coalesce(acquired, modality) AS modality,
         ordered, scheduled, coalesce(nullif(nullif(order_status(word(status)), ''), '?'), 'unknown') AS status, changed
-    FROM whole_requests WHERE own AND NOT laboratory AND intent NOT IN ('proposal', 'plan', 'option')
-) WHERE base IS NOT NULL;
+    FROM whole_requests WHERE own AND NOT laboratory AND NOT planned
+);
 -- What a report points to: the first order and the first study that are there.
 CREATE TABLE told_reports AS
 SELECT seq, own, p.id AS resource, told_moment(p.meta.lastUpdated, happened) AS changed, fhir_ids(p.identifier) AS ids,
@@ -115,4 +115,4 @@ SELECT base || again(row_number() OVER (PARTITION BY base ORDER BY seq)) AS repo
         coalesce(nullif(nullif(report_status(word(status)), ''), '?'), 'unknown') AS status,
         ['none', 'link', 'text', 'pdf'][1 + form] AS form, changed
     FROM pointed WHERE own AND NOT laboratory
-) WHERE base IS NOT NULL;
+);
