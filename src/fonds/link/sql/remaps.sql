@@ -13,8 +13,8 @@ SELECT DISTINCT level, uid, unnest(units) AS unit FROM (
     UNION ALL
     SELECT 'study', study_uid, study_units FROM identities WHERE new_study_uid IS DISTINCT FROM study_uid
 );
--- References that name a UID that changes for one of the objects that have it. What copies that stay behind, and rejected
--- objects, point to is nobody's concern.
+-- References that name a UID that changes for one of the objects that have it. What copies that stay behind and rejected
+-- objects point to is nobody's concern; nor is what a rejection note takes back and is gone.
 CREATE TEMP TABLE named AS
 SELECT e.edge, c.unit FROM edges e JOIN changing c ON c.uid = e.to_sop_uid WHERE c.level = 'object'
 UNION SELECT e.edge, c.unit FROM edges e JOIN changing c ON c.uid = e.to_series_uid WHERE c.level = 'series'
@@ -22,9 +22,11 @@ UNION SELECT e.edge, c.unit FROM edges e JOIN changing c ON c.uid = e.to_study_u
 CREATE TEMP TABLE concerned AS
 SELECT a.edge, a.source, a.location, a.study_uid, a.level, a.uid, a.to_study_uid, a.to_series_uid, a.to_sop_uid,
     a.to_frame_of_reference_uid, a.state, a.names, a.resolved_source, a.resolved_location,
-    l.location IS NOT NULL AS stays_behind, r.location IS NOT NULL AS is_rejected
+    l.location IS NOT NULL AS stays_behind,
+    r.location IS NOT NULL OR (n.location IS NOT NULL AND a.state = 'dangling' AND a.relation IN ('evidence', 'content')) AS is_void
 FROM answer a SEMI JOIN named USING (edge) LEFT JOIN left_behind l ON l.source = a.source AND l.location = a.location
-    LEFT JOIN rejected r ON r.source = a.source AND r.location = a.location;
+    LEFT JOIN rejected r ON r.source = a.source AND r.location = a.location
+    LEFT JOIN notes n ON n.source = a.source AND n.location = a.location;
 -- Series and studies: all their objects must be called alike, or all of the pointing object's person.
 CREATE TEMP TABLE parts AS
 WITH asked AS (SELECT DISTINCT level, uid FROM concerned WHERE level IN ('series', 'study')),
@@ -82,7 +84,7 @@ WITH asked AS (
 SELECT source, location, to_study_uid, to_series_uid, to_sop_uid, to_frame_of_reference_uid,
     min(new_study_uid) AS new_study_uid, min(new_series_uid) AS new_series_uid, min(new_sop_uid) AS new_sop_uid,
     bool_or(state = 'dangling') AS dangles, count(DISTINCT concat_ws('|', new_study_uid, new_series_uid, new_sop_uid)) > 1 OR max(names) > 1 AS ambiguous,
-    bool_and(is_rejected) AS is_rejected, list_sort(list_distinct(flatten(list(
+    bool_and(is_void) AS is_void, list_sort(list_distinct(flatten(list(
         CASE WHEN state <> 'dangling' AND names = 1 AND len(f.units) > 0 THEN f.units ELSE a.units END)))) AS units
 FROM followed f JOIN asked a USING (edge) WHERE NOT stays AND NOT stays_behind
 GROUP BY source, location, to_study_uid, to_series_uid, to_sop_uid, to_frame_of_reference_uid;
@@ -136,17 +138,17 @@ WITH elsewhere AS (
     SELECT source, location, units, remap_mark(path, "before", after) AS mark FROM attributes_changed
     UNION ALL
     SELECT source, location, units, rewrite_mark(to_study_uid, to_series_uid, to_sop_uid, to_frame_of_reference_uid, new_study_uid, new_series_uid, new_sop_uid)
-    FROM rewritten WHERE NOT dangles AND NOT ambiguous AND NOT is_rejected
+    FROM rewritten WHERE NOT dangles AND NOT ambiguous AND NOT is_void
 ), found AS (
     SELECT 1 AS rank, 'dangling' AS reason, units, concat('an object in ', source, ' (', location, ') points to the ',
         CASE WHEN to_sop_uid IS NOT NULL THEN concat('object ', to_sop_uid) WHEN to_series_uid IS NOT NULL THEN concat('series ', to_series_uid)
             ELSE concat('study ', to_study_uid) END, ', which no archive holds') AS detail
-    FROM rewritten WHERE dangles AND NOT is_rejected
+    FROM rewritten WHERE dangles AND NOT is_void
     UNION ALL
     SELECT 2, 'ambiguous', units, concat('an object in ', source, ' (', location, ') points to ',
         CASE WHEN to_sop_uid IS NOT NULL THEN concat('the object ', to_sop_uid) WHEN to_series_uid IS NOT NULL THEN concat('the series ', to_series_uid)
             ELSE concat('the study ', to_study_uid) END, ', and which one it means can''t be told')
-    FROM rewritten WHERE ambiguous AND NOT dangles AND NOT is_rejected
+    FROM rewritten WHERE ambiguous AND NOT dangles AND NOT is_void
     UNION ALL
     SELECT 2, 'ambiguous', units, concat('the copy in ', source, ' (', location, ') of an object means another object ', uid, ' than the copy that goes')
     FROM copies
@@ -195,4 +197,4 @@ SELECT source, location, to_study_uid, to_series_uid, to_sop_uid, to_frame_of_re
     CASE WHEN NOT dangles AND NOT ambiguous THEN new_sop_uid END AS new_sop_uid,
     to_frame_of_reference_uid AS new_frame_of_reference_uid, v.cause, CASE WHEN v.why IS NULL THEN 'planned' ELSE 'refused' END AS state,
     v.why.reason AS reason
-FROM rewritten r LEFT JOIN verdicts v USING (units) WHERE NOT is_rejected OR NOT (dangles OR ambiguous)
+FROM rewritten r LEFT JOIN verdicts v USING (units) WHERE NOT is_void OR NOT (dangles OR ambiguous)
