@@ -78,13 +78,16 @@ def test_messages_of_one_order_are_one_order(tmp_path: Path) -> None:
             "20240101,ORM,NW,P7,F7,,,E5,,A7,,\n20240102,ORM,XO,P7,F7,,,E6,,A77,,\n"
             # cancelled, and ordered again; without a time by place
             ",ORM,NW,P8,,,,E5,,,,\n,ORM,OC,P8,,,,E5,,,,\n,ORM,NW,P8,,,,E5,,,,\n,ORM,NW,P9,,,,E5,,,,\n,ORM,DC,P9,,,,E5,,,,\n"
+            # told by the placer order alone
+            "20240101,ORM,NW,P10,F10,SC,,E5,,A10,,\n20240102,ORM,CA,P10,,,,E5,,,,\n"
+            "20240101,ORM,NW,P11,,,,E5,,,,\n20240102,ORM,SC,P11,,CM,,E5,,A11,,\n"
             f"20240101,ADT^A08,,,,,,E5,,,,\n20240101,ORM,NW,P0,,,,E5,{SECRET},,LAB,\n20240101,ORM,NW,,,,,{SECRET},,,,\n"
         },
         accession_issuer="RIS",
     )
     assert column(orders, "status") == {
         **{"A1": "open", "A2": "open", "A4": "cancelled", "A6": "performed", "A77": "open"},
-        **{"P8": "open", "P9": "cancelled"},
+        **{"P8": "open", "P9": "cancelled", "A10": "cancelled", "A11": "performed"},
     }
     assert orders["A1"] == {
         **{"issuer": "MPI", "patient_id": "E1", "accession": "A1", "accession_issuer": "RIS", "placer_order": "P1"},
@@ -95,7 +98,7 @@ def test_messages_of_one_order_are_one_order(tmp_path: Path) -> None:
     assert (orders["A2"]["code"], orders["A2"]["filler_order"]) == ("CT", "F2")
     assert (orders["A77"]["patient_id"], orders["P8"].get("accession_issuer")) == ("E6", None)
     assert (orders["A6"].get("code"), orders["A6"].get("study_uid")) == (None, None)
-    assert notes.broken == ["o.csv: 1 row(s) name no order and are left out (row 24)"]
+    assert notes.broken == ["o.csv: 1 row(s) name no order and are left out (row 28)"]
     assert notes.doubtful == [
         "o.csv: 1 row(s) are other messages (MSH-9) and are not read",
         "o.csv: 1 row(s) are of a laboratory (OBR-24) and are not read",
