@@ -39,8 +39,10 @@ def definitions(project: Project) -> list[Path]:
 def find(connection: duckdb.DuckDBPyConnection, project: Project, run: StageRun) -> None:
     """Write `study_pairs`, and leave relation `study_rows` (group_id, class, source, study_uid, evidence, score, band).
 
-    There are `instances` and all views of the catalog; `retrieved` (study_uid, signature, …): studies that are copies
-    of one another by retrieval (class j). Tells `run` what wasn't compared because too many studies shared a key.
+    There are `instances` and all views of the catalog; `twins` (source, location, study_uid, pixel_key): objects that
+    show what another object shows, and those of them that aren't blank: `telling`; `retrieved` (study_uid, signature):
+    studies that are copies of one another by retrieval (class j). Tells `run` what wasn't compared because too many
+    studies shared a key.
     """
     model, _ = load(project)
     connection.execute(text("study_persons"))
@@ -110,7 +112,7 @@ def _told_objects(connection: duckdb.DuckDBPyConnection) -> str:
     others = ", ".join(f"i.{quote(name)}" for name in AS_THEY_ARE)
     joined = " LEFT JOIN told_changes t USING (source, location)" if changed else ""
     return (
-        "CREATE TEMP VIEW told_objects AS SELECT i.source, coalesce(p.part, i.StudyInstanceUID) AS study_uid, "
+        "CREATE TEMP VIEW told_objects AS SELECT i.source, i.location, coalesce(p.part, i.StudyInstanceUID) AS study_uid, "
         f"i.SeriesInstanceUID AS series_uid, i.SOPInstanceUID AS sop_uid, {others}, {columns} "
         f"FROM instances i LEFT JOIN shared_parts p USING (source, location){joined} "
         "WHERE trim(i.StudyInstanceUID) <> ''"

@@ -8,11 +8,11 @@ CREATE TEMP TABLE shared_keys AS
 WITH minutes AS (SELECT max(minutes) * 60 AS span FROM candidate_rules WHERE same = 'day'), days AS (
     SELECT study_uid, day, start, unnest(modalities) AS modality FROM study_features WHERE day IS NOT NULL
 ), pictures AS (
-    SELECT DISTINCT hash(digest_pixels) AS picture, study_uid FROM told_objects WHERE pixel_length >= 64 AND digest_pixels IS NOT NULL
-        AND EXISTS (FROM candidate_rules WHERE same = 'pixels')
+    SELECT DISTINCT hash(t.pixel_key) AS picture, coalesce(p.part, t.study_uid) AS study_uid
+    FROM telling t LEFT JOIN shared_parts p ON p.source = t.source AND p.location = t.location
 ), repeated AS (
     SELECT picture FROM pictures GROUP BY picture
-    HAVING count(*) > 1 AND count(*) <= (SELECT max(largest) FROM candidate_rules WHERE same = 'pixels')
+    HAVING count(*) BETWEEN 2 AND (SELECT max(largest) FROM candidate_rules WHERE same = 'pixels')
 )
 SELECT 'accession' AS same, study_uid, key FROM study_accessions
 UNION

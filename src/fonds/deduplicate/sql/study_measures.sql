@@ -3,7 +3,9 @@
 CREATE TEMP TABLE pair_objects AS
 WITH wanted AS (SELECT study_a AS study_uid FROM study_candidates UNION SELECT study_b FROM study_candidates),
 read AS (
-    SELECT study_uid, sop_uid, any_value(hash(digest_pixels)) FILTER (digest_pixels IS NOT NULL) AS picture,
+    SELECT o.study_uid, o.sop_uid,
+        -- what shows the same is the same picture however it is stored; what is blank is none
+        any_value(CASE WHEN t.pixel_key IS NOT NULL THEN hash(t.pixel_key) ELSE hash(digest_pixels) END) FILTER (t.pixel_key IS NOT NULL OR (digest_pixels IS NOT NULL AND b.source IS NULL)) AS picture,
         bool_or(pixel_length IS NOT NULL) AS pictured,
         -- pictures are compared as stored only where they are stored alike
         any_value(hash(CASE WHEN transfer_syntax IN ('1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.1.99') THEN 'native' ELSE transfer_syntax END,
@@ -12,7 +14,9 @@ read AS (
         min(coalesce(moment(left(AcquisitionDateTime, 8), substr(AcquisitionDateTime, 9, 6)),
             moment(coalesce(nullif(AcquisitionDate, ''), StudyDate), AcquisitionTime))) AS acquired,
         min(moment(coalesce(nullif(ContentDate, ''), StudyDate), ContentTime)) AS created
-    FROM told_objects SEMI JOIN wanted USING (study_uid) GROUP BY study_uid, sop_uid
+    FROM (FROM told_objects SEMI JOIN wanted USING (study_uid)) o LEFT JOIN telling t ON t.source = o.source AND t.location = o.location
+        LEFT JOIN (FROM twins ANTI JOIN telling USING (source, location)) b ON b.source = o.source AND b.location = o.location
+    GROUP BY o.study_uid, o.sop_uid
 )
 FROM read;
 CREATE TEMP TABLE pair_counts AS
