@@ -252,3 +252,34 @@ def test_copies_by_retrieval_are_h_only_with_a_third_study(tmp_path: Path) -> No
     assert again_found["member"].n_unique() == 3
     assert again_found["group_id"].n_unique() == 1
     assert Catalog(project).read("study_pairs").filter(pl.col("study_a") == two.uid)["band"].to_list() == ["certain"]
+
+
+def test_a_number_that_many_share_is_no_order_and_spellings_of_a_time_are_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path, "rad", "card")
+    plain = {"AccessionNumber": "NONE", "StudyTime": "101112.000", "digest_pixels": None, "SeriesInstanceUID": None}
+    acr = {"StudyDate": "2021.03.04", "StudyTime": "10:11:12", "StudyInstanceUID": "1.11"}
+    others = [
+        instance("rad", f"o{n}", **plain, PatientID=f"P{n}", StudyInstanceUID=f"1.2{n}", Modality="MR")
+        for n in (2, 3, 4)
+    ]
+    case = [
+        instance(
+            "card", f"c{n}", **{**plain, "AccessionNumber": "C7"}, StudyInstanceUID=f"1.3{n}", StudyDate=f"2021030{n}"
+        )
+        for n in (1, 2, 3, 4)
+    ]
+    again_that_day = instance(
+        "card", "c5", **{**plain, "AccessionNumber": "C7"}, StudyInstanceUID="1.35", StudyDate="20210304"
+    )
+    write(
+        project,
+        "instances",
+        [instance("rad", "a", **plain), instance("rad", "b", **{**plain, **acr}), *others, *case, again_that_day],
+    )
+    deduplicate(project)
+    pairs = {(row["study_a"], row["study_b"]): row for row in Catalog(project).read("study_pairs").to_dicts()}
+    assert sorted(pairs) == [("1.1", "1.11"), ("1.34", "1.35")]
+    for row in pairs.values():
+        said = {item["comparison"]: item["label"] for item in json.loads(row["evidence"])}
+        assert said["minutes"] == "second"
+        assert "accession" not in said

@@ -112,8 +112,8 @@ def _told_objects(connection: duckdb.DuckDBPyConnection) -> str:
     others = ", ".join(f"i.{quote(name)}" for name in AS_THEY_ARE)
     joined = " LEFT JOIN told_changes t USING (source, location)" if changed else ""
     return (
-        "CREATE TEMP VIEW told_objects AS SELECT i.source, i.location, coalesce(p.part, i.StudyInstanceUID) AS study_uid, "
-        f"i.SeriesInstanceUID AS series_uid, i.SOPInstanceUID AS sop_uid, {others}, {columns} "
+        "CREATE TEMP VIEW told_objects AS SELECT i.source, i.location, i.SeriesInstanceUID AS series_uid, "
+        f"coalesce(p.part, i.StudyInstanceUID) AS study_uid, i.SOPInstanceUID AS sop_uid, {others}, {columns} "
         f"FROM instances i LEFT JOIN shared_parts p USING (source, location){joined} "
         "WHERE trim(i.StudyInstanceUID) <> ''"
     )
