@@ -41,28 +41,27 @@ FROM owned o LEFT JOIN parted p USING (study_uid) GROUP BY o.study_uid, o.owner,
 CREATE TEMP TABLE told_apart AS
 WITH members AS (
     SELECT source, member AS location, min(sop_uid) AS sop_uid, min(group_id) AS group_id, max(content) AS content,
-        min(kept_source) AS kept_source, min(kept_location) AS kept_location, min(class) FILTER (disposition = 'remap') AS class,
-        bool_or(disposition = 'remap') AS remapped, bool_or(disposition = 'drop-copy') AS dropped,
-        bool_or(class = 'f' AND disposition = 'remap') AS scattered
+        min(class) FILTER (disposition = 'remap') AS class, bool_or(disposition = 'remap') AS remapped,
+        bool_or(class = 'f' AND disposition = 'remap') AS scattered, bool_or(disposition = 'keep') AS is_kept
     FROM duplicates WHERE level = 'instance' AND class IN ('a', 'b', 'c', 'd', 'f') GROUP BY source, member
 ), groups AS (
     FROM members SEMI JOIN (SELECT DISTINCT group_id FROM members WHERE remapped) g USING (group_id)
 ), placed AS (
-    SELECT g.*, i.StudyInstanceUID AS study_uid, i.SeriesInstanceUID AS series_uid,
-        k.StudyInstanceUID AS kept_study_uid, k.SeriesInstanceUID AS kept_series_uid,
+    SELECT g.*, concat_ws('|', i.StudyInstanceUID, i.SeriesInstanceUID) AS place,
         -- one for all files of these pixels, whatever their encoding
         min(coalesce(i.digest_pixels, i.digest_object, concat_ws('|', i.source, i.location))) OVER (PARTITION BY g.group_id, g.content) AS tell
     FROM groups g JOIN instances i ON i.source = g.source AND i.location = g.location
-        JOIN instances k ON k.source = g.kept_source AND k.location = g.kept_location
+), kept AS (
+    SELECT group_id, min(place) AS kept_place FROM placed WHERE is_kept AND NOT remapped GROUP BY group_id
+), apart AS (
+    SELECT p.*, CASE WHEN content > 1 THEN tell END AS pixels, CASE WHEN scattered AND place IS DISTINCT FROM kept_place THEN place END AS elsewhere
+    FROM placed p LEFT JOIN kept USING (group_id) WHERE remapped
 )
-SELECT source, location, group_id, class, remapped, dropped, new_uid('sop', sop_uid, concat_ws('|',
-    CASE WHEN content > 1 THEN tell END,
-    CASE WHEN scattered AND (study_uid, series_uid) IS DISTINCT FROM (kept_study_uid, kept_series_uid)
-        THEN concat_ws('|', study_uid, series_uid) END)) AS new_sop_uid
-FROM placed WHERE content > 1 OR (scattered AND (study_uid, series_uid) IS DISTINCT FROM (kept_study_uid, kept_series_uid));
+SELECT source, location, group_id, class, new_uid('sop', sop_uid, concat_ws('|', pixels, elsewhere)) AS new_sop_uid
+FROM apart WHERE pixels IS NOT NULL OR elsewhere IS NOT NULL;
 CREATE TEMP TABLE own AS
 WITH touched AS (
-    SELECT source, location FROM told_apart WHERE remapped UNION SELECT source, location FROM approved
+    SELECT source, location FROM told_apart UNION SELECT source, location FROM approved
     UNION SELECT source, location FROM owned JOIN owners USING (study_uid, owner) WHERE new_study_uid IS NOT NULL
     UNION SELECT source, location FROM instances SEMI JOIN united ON united.study_uid = StudyInstanceUID
 ), kept_changes AS (
@@ -84,7 +83,7 @@ WITH touched AS (
         x.sop_uid IS NOT NULL AND w.new_study_uid IS NOT NULL AS clashes, a.* EXCLUDE (source, location, study_uid, series_uid, sop_uid),
         a.study_uid AS changed_study_uid, a.series_uid AS changed_series_uid, a.sop_uid AS changed_sop_uid
     FROM instances i SEMI JOIN touched USING (source, location)
-        LEFT JOIN (FROM told_apart WHERE remapped) t ON t.source = i.source AND t.location = i.location
+        LEFT JOIN told_apart t ON t.source = i.source AND t.location = i.location
         LEFT JOIN owned o ON o.source = i.source AND o.location = i.location
         LEFT JOIN owners w ON w.study_uid = o.study_uid AND w.owner = o.owner
         LEFT JOIN united h ON h.study_uid = i.StudyInstanceUID
@@ -133,19 +132,12 @@ WITH drops AS (
     SELECT source AS kept_source, location AS kept_location FROM own UNION SELECT source, location FROM elsewhere
 ), relevant AS (
     FROM elsewhere UNION FROM drops SEMI JOIN changed USING (kept_source, kept_location)
-), apart AS (
-    -- equal copies of what gets a new UID stay behind for that, not for the copy of other pixels
-    SELECT new_sop_uid, min({'source': source, 'location': location}) AS goes FROM told_apart WHERE remapped GROUP BY new_sop_uid
-), aimed AS (
-    SELECT r.source, r.location, r.group_id, coalesce(a.goes.source, r.kept_source) AS kept_source,
-        coalesce(a.goes.location, r.kept_location) AS kept_location
-    FROM relevant r LEFT JOIN told_apart t ON t.source = r.source AND t.location = r.location LEFT JOIN apart a USING (new_sop_uid)
 ), walked AS (
     -- a kept copy may itself be the copy of another one
     SELECT a.source, a.location, a.group_id, coalesce(c.kept_source, b.kept_source, a.kept_source) AS kept_source,
         coalesce(c.kept_location, b.kept_location, a.kept_location) AS kept_location
-    FROM aimed a LEFT JOIN aimed b ON b.source = a.kept_source AND b.location = a.kept_location
-        LEFT JOIN aimed c ON c.source = b.kept_source AND c.location = b.kept_location
+    FROM relevant a LEFT JOIN relevant b ON b.source = a.kept_source AND b.location = a.kept_location
+        LEFT JOIN relevant c ON c.source = b.kept_source AND c.location = b.kept_location
 )
 SELECT w.source, w.location, i.StudyInstanceUID AS study_uid, i.SeriesInstanceUID AS series_uid, i.SOPInstanceUID AS sop_uid,
     w.kept_source, w.kept_location, coalesce(o.new_study_uid, k.StudyInstanceUID) AS new_study_uid,
