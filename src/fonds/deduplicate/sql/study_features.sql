@@ -7,7 +7,7 @@ CREATE OR REPLACE TEMP MACRO second_of(x) AS epoch(try_strptime(rpad(digits(x), 
 CREATE OR REPLACE TEMP MACRO moment(d, t) AS day_of(d) * 86400 + second_of(t);
 -- The groups of all objects are made once, by series; everything about studies follows from that.
 CREATE TEMP TABLE study_series AS
-SELECT source, study_uid, series_uid, count(DISTINCT sop_uid) AS objects, count(*) FILTER (pixel_length IS NOT NULL) AS pictures,
+SELECT source, study_uid, series_uid, count(DISTINCT hash(sop_uid)) AS objects, count(*) FILTER (pixel_length IS NOT NULL) AS pictures,
     min(Modality) AS modality, min(SeriesNumber) AS number, min(SeriesDescription) AS description,
     concat_ws('x', min("Rows"), min("Columns"), min(SliceThickness), min(ImageOrientationPatient)) AS geometry,
     min(StudyDate) AS study_date, min(StudyTime) AS study_time, min(StudyID) AS study_id,
