@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import BinaryIO
 
 import duckdb
@@ -16,19 +18,21 @@ from fonds.dicom.decoded import decoded_digest, is_blank
 from fonds.dicom.differences import bulk_digest, differing_attributes
 from fonds.dicom.former import former_sop_uids
 from fonds.dicom.headers import read_header
-from fonds.errors import UnreadableHeader
+from fonds.errors import Transient, UnreadableHeader
 from fonds.operations.pool import processors
 from fonds.operations.runs import StageRun
 from fonds.project.settings import Project
 
-IN_PROCESS = 256
-"""Files up to this many are opened without worker processes, which take a second to start."""
+PAYS_OFF = 10.0
+"""Seconds of work that are left when worker processes are started."""
 BATCH = 32
 
 Place = tuple[str, ...]
 """Source and location of a file; of two when they are compared."""
 Told = tuple[str | None, ...]
 Work = Callable[..., Told]
+Row = tuple[str | bool | None, ...]
+_Job = tuple[dict[str, Source], Sequence[Place], Work, int]
 
 
 def digests(stream: BinaryIO) -> Told:
@@ -78,7 +82,7 @@ class Opener:
         """
         places: list[Place] = self.connection.sql(which).fetchall()
         schema = {"source": pl.String(), "location": pl.String(), **dict.fromkeys(columns, pl.String())}
-        rows: list[tuple[str | bool | None, ...]] = []
+        rows: list[Row] = []
         for batch in _batches(self.sources, places, work, len(columns)):
             rows += batch
             self.run.progress(len(rows), len(places), f"files opened ({work.__name__})")
@@ -89,26 +93,39 @@ class Opener:
         self.connection.unregister(f"{name}_rows")
 
 
-def _batches(
-    sources: dict[str, Source], places: Sequence[Place], work: Work, width: int
-) -> Iterator[list[tuple[str | bool | None, ...]]]:
+def _batches(sources: dict[str, Source], places: Sequence[Place], work: Work, width: int) -> Iterator[list[Row]]:
     jobs = [(sources, places[at : at + BATCH], work, width) for at in range(0, len(places), BATCH)]
-    if len(places) <= IN_PROCESS or processors() == 1:
-        yield from map(_batch, jobs)
-        return
+    started = time.monotonic()
+    # the first ones tell whether worker processes, which take a second or two to start, pay off
+    for number, job in enumerate(jobs):
+        spent = time.monotonic() - started
+        if spent > 1 and spent / number * (len(jobs) - number) > PAYS_OFF and processors() > 1:
+            yield from _in_processes(jobs[number:])
+            return
+        yield _batch(job)
+
+
+def _in_processes(jobs: list[_Job]) -> Iterator[list[Row]]:
     # not fork: a copy of a process with DuckDB's threads can hang
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(min(processors(), len(jobs)), mp_context=context) as pool:
+    pool = ProcessPoolExecutor(min(processors(), len(jobs)), mp_context=context)
+    try:
         yield from pool.map(_batch, jobs)
+    except BrokenProcessPool:
+        raise Transient(
+            "a worker process died while files were compared (out of memory?); run the stage again"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _batch(job: tuple[dict[str, Source], Sequence[Place], Work, int]) -> list[tuple[str | bool | None, ...]]:
+def _batch(job: _Job) -> list[Row]:
     sources, places, work, width = job
     return [_one(sources, place, work, width) for place in places]
 
 
-def _one(sources: dict[str, Source], place: Place, work: Work, width: int) -> tuple[str | bool | None, ...]:
+def _one(sources: dict[str, Source], place: Place, work: Work, width: int) -> Row:
     nothing: Told = (None,) * width
     streams: list[BinaryIO] = []
     try:
