@@ -24,7 +24,7 @@ from fonds.crawl import crawl
 from fonds.match.evaluate import measures
 from fonds.project.folders import shipped
 from fonds.project.settings import Project, load
-from fonds.samples import SOURCES, database, feeds, generate
+from fonds.samples import SOURCES, database, feeds, generate, orders
 from fonds.samples.truth import JUDGED
 
 STAGES = ("crawl", "feed", "assess", "normalize", "match", "deduplicate", "link", "plan")
@@ -75,9 +75,14 @@ def _drift(connection: duckdb.DuckDBPyConnection, folder: Path, samples: Path) -
 def _walk(folder: Path, samples: Path) -> Project:
     folder.mkdir(parents=True)
     sources = {name: {**settings, "path": str((samples / name).resolve())} for name, settings in SOURCES.items()}
+    paths = ("orders", "reports")
+    told = {
+        name: {key: str((samples / value).resolve()) if key in paths else value for key, value in settings.items()}
+        for name, settings in orders.SETTINGS.items()
+    }
     index = {key: str(samples / value) if key in ("path", "merges") else value for key, value in feeds.SETTINGS.items()}
     with (folder / "fonds.yaml").open("w", encoding="utf-8") as file:
-        YAML().dump({"name": "truth", "sources": sources, "feeds": {feeds.FEED: index}}, file)
+        YAML().dump({"name": "truth", "sources": sources, "feeds": {feeds.FEED: index, **told}}, file)
     project = load(folder)
     for stage in STAGES:
         getattr(import_module(f"fonds.{stage}"), stage)(project)
@@ -109,6 +114,20 @@ def _report(connection: duckdb.DuckDBPyConnection, differences: bool) -> None:
     classes = _table(console, connection, "duplicates", "class", "Duplicates by class", differences)
     figures["duplicate_recall"] = classes.filter(pl.col("expected") > 0)["recall"].min()
     figures["duplicate_precision"] = classes["hit"].sum() / classes["found"].sum()
+    figures["class_recall_min"] = figures["duplicate_recall"]
+    figures["class_precision_min"] = classes.filter(pl.col("found") > 0)["precision"].min()
+
+    # pairs that are no examination twice are expected nowhere; retrieved copies are another class
+    retrieved = "SELECT study_uid FROM duplicates WHERE class = 'j'"
+    _compare(
+        connection,
+        "study_pairs",
+        expected="SELECT study_a, study_b, band FROM truth_study_pairs WHERE band <> 'no'",
+        found="SELECT study_a, study_b, band FROM study_pairs WHERE band <> 'no' "
+        f"AND study_a NOT IN ({retrieved}) AND study_b NOT IN ({retrieved})",
+    )
+    bands = _table(console, connection, "study_pairs", "band", "Examinations twice by band", differences)
+    figures |= _both("band", bands)
 
     keys = "source, location, attribute, coalesce(before, '') AS before, coalesce(after, '') AS after"
     _compare(
@@ -130,6 +149,7 @@ def _report(connection: duckdb.DuckDBPyConnection, differences: bool) -> None:
     )
     links = _table(console, connection, "links", "source", "References by source", differences)
     figures["link_recall"] = links["hit"].sum() / links["expected"].sum()
+    figures |= _belonging(connection, console, differences)
 
     keys = (
         "study_uid, attribute, kind, coalesce(file_value, '') AS file_value, coalesce(index_value, '') AS index_value"
@@ -151,6 +171,45 @@ def _report(connection: duckdb.DuckDBPyConnection, differences: bool) -> None:
         summary.add_row(name, str(value))
     console.print(summary)
     print(json.dumps({"benchmark": "truth", "ratios": rounded, **rounded}))
+
+
+def _belonging(connection: duckdb.DuckDBPyConnection, console: Console, differences: bool) -> dict[str, float]:
+    """What rejection notes take back, what is missing around studies, and where orders and reports belong."""
+    _compare(
+        connection,
+        "rejected",
+        expected="SELECT DISTINCT title, source, location FROM truth_rejected",
+        found="SELECT DISTINCT n.DocumentTitleCode AS title, o.source, o.location FROM links l JOIN instances n USING "
+        "(source, location) JOIN instances o ON o.SOPInstanceUID = l.to_sop_uid WHERE l.rejects",
+    )
+    rejected = _table(console, connection, "rejected", "title", "Rejected objects by title", differences)
+    # an accession number is told by its key, which is no business of the truth
+    keys = (
+        "kind, source, coalesce(study_uid, '') AS study_uid, "
+        "CASE WHEN kind LIKE 'accession-%' THEN '' ELSE entity END AS entity"
+    )
+    _compare(
+        connection,
+        "gaps",
+        expected=f"SELECT DISTINCT {keys} FROM truth_context",
+        found=f"SELECT DISTINCT {keys} FROM gaps",
+    )
+    gaps = _table(console, connection, "gaps", "kind", "What is missing, by kind", differences)
+    # a suggestion belongs to nothing yet
+    _compare(
+        connection,
+        "feed_links",
+        expected="SELECT DISTINCT feed, kind, id, coalesce(study_uid, '') AS study_uid FROM truth_feed_links",
+        found="SELECT DISTINCT feed, kind, id, CASE WHEN state = 'linked' THEN study_uid ELSE '' END AS study_uid "
+        "FROM feed_links",
+    )
+    told = _table(console, connection, "feed_links", "feed", "Orders and reports by feed", differences)
+    return _both("rejected", rejected) | _both("gap", gaps) | _both("feed_link", told)
+
+
+def _both(name: str, rows: pl.DataFrame) -> dict[str, float]:
+    hit, expected, found = (rows[column].sum() for column in ("hit", "expected", "found"))
+    return {f"{name}_recall": hit / expected if expected else 1.0, f"{name}_precision": hit / found if found else 1.0}
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, name: str, *, expected: str, found: str) -> None:

@@ -20,7 +20,7 @@ from fonds.errors import DefinitionInvalid
 from fonds.project.settings import Project, load
 
 ROOT = Path(__file__).parents[2]
-SLICE = sorted((ROOT / "data_samples" / "small" / "radiology").rglob("*.dcm"))
+SLICE = sorted((ROOT / "data_samples" / "small" / "radiology").rglob("*-CT1-*.dcm"))
 # an object of which no check complains, of a patient and a study that no example knows
 SOUND = {
     "location": "elsewhere/sound",

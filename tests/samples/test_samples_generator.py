@@ -47,8 +47,8 @@ def test_blocks_are_written_alike_by_several_processes(again: Path, tmp_path: Pa
     counts = generate(more, patients=80, instances_per_study=1, seed=1, faults=False, workers=2)
     generate(tmp_path / "one", patients=80, instances_per_study=1, seed=1, faults=False)
     assert digests(more) == digests(tmp_path / "one")
-    # beside the files: the tables of the truth, the export and the index
-    assert counts["files"] == counts["persons"] == len(digests(more)) - 11
+    # beside the files: the tables of the truth, the export, the index, orders and reports
+    assert counts["files"] == counts["persons"] == len(digests(more)) - 18
     assert counts["faults"] == 0
 
 

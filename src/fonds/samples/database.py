@@ -25,6 +25,7 @@ _WORDS = (
     "AccessionNumber",
     "StudyDescription",
 )
+_CORRECTIONS = 8
 
 
 @dataclass(slots=True)
@@ -56,8 +57,10 @@ def export(block: Block, rows: list[Seen], *, faults: bool) -> tuple[list[tuple[
         plain = [
             exam for exam in block.exams if exam.source == SOURCE and not exam.touched and exam.study_uid in studies
         ]
-        chosen = seeded(block.seed, "database", block.number).sample(sorted({exam.study_uid for exam in plain}), 8)
-        truth += _corrected(studies, chosen)
+        untouched = sorted({exam.study_uid for exam in plain})
+        if len(untouched) >= _CORRECTIONS:  # else the block has too few examinations left
+            chosen = seeded(block.seed, "database", block.number).sample(untouched, _CORRECTIONS)
+            truth += _corrected(studies, chosen)
     for study in studies.values():
         truth += _differing(study)
     return sorted(study.row() for study in studies.values()), sorted(set(truth))

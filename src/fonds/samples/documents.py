@@ -30,26 +30,29 @@ class Target:
     series_uid: str
 
 
-def _reference(target: Target) -> Dataset:
+def reference(target: Target) -> Dataset:
+    """An item that points to an object (PS3.3 10.8)."""
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = target.sop_class, target.sop_uid
     return item
 
 
-def _by_series(targets: Iterable[Target], keyword: str) -> Sequence:
+def by_series(targets: Iterable[Target], keyword: str) -> Sequence:
+    """Items of series, each with the objects pointed to in it (PS3.3 10.4)."""
     series = []
     for series_uid, members in groupby(targets, key=lambda target: target.series_uid):
         item = Dataset()
         item.SeriesInstanceUID = series_uid
-        item.add_new(keyword, "SQ", [_reference(target) for target in members])
+        item.add_new(keyword, "SQ", [reference(target) for target in members])
         series.append(item)
     return Sequence(series)
 
 
-def _evidence(exam: Exam, targets: list[Target]) -> Sequence:
+def evidence(study_uid: str, targets: list[Target]) -> Sequence:
+    """The item of Current Requested Procedure Evidence Sequence for a study (PS3.3 C.17.2)."""
     study = Dataset()
-    study.ReferencedSeriesSequence = _by_series(targets, "ReferencedSOPSequence")
-    study.StudyInstanceUID = exam.study_uid
+    study.ReferencedSeriesSequence = by_series(targets, "ReferencedSOPSequence")
+    study.StudyInstanceUID = study_uid
     return Sequence([study])
 
 
@@ -58,7 +61,7 @@ def _image_item(target: Target, name: Dataset | None, relation: str = "CONTAINS"
     item.RelationshipType, item.ValueType = relation, "IMAGE"
     if name is not None:
         item.ConceptNameCodeSequence = Sequence([name])
-    item.ReferencedSOPSequence = Sequence([_reference(target)])
+    item.ReferencedSOPSequence = Sequence([reference(target)])
     return item
 
 
@@ -68,7 +71,7 @@ def sr(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) -> Datas
     ds.ReferencedPerformedProcedureStepSequence = Sequence()
     ds.PerformedProcedureCodeSequence = Sequence()
     ds.CompletionFlag, ds.VerificationFlag = "COMPLETE", "UNVERIFIED"
-    ds.CurrentRequestedProcedureEvidenceSequence = _evidence(exam, targets)
+    ds.CurrentRequestedProcedureEvidenceSequence = evidence(exam.study_uid, targets)
     ds.ValueType, ds.ContinuityOfContent = "CONTAINER", "SEPARATE"
     ds.ConceptNameCodeSequence = Sequence([code("125200", "DCM", "Adult Echocardiography Procedure Report")])
     number = Dataset()
@@ -84,17 +87,29 @@ def sr(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) -> Datas
 
 
 OF_INTEREST = ("113000", "Of Interest")
-REJECTED = ("113001", "Rejected for Quality Reasons")
+REJECTED = {
+    "113001": "Rejected for Quality Reasons",
+    "113037": "Rejected for Patient Safety Reasons",
+    "113038": "Incorrect Modality Worklist Entry",
+    "113039": "Data Retention Policy Expired",
+}
+"""Titles of rejection notes (PS3.16 CID 7011)."""
 
 
 def kos(
-    exam: Exam, series: Series, sop_uid: str, targets: list[Target], title: tuple[str, str] = OF_INTEREST
+    exam: Exam,
+    series: Series,
+    sop_uid: str,
+    targets: list[Target],
+    *,
+    title: tuple[str, str] = OF_INTEREST,
+    study_uid: str | None = None,
 ) -> Dataset:
-    """A Key Object Selection; with the title REJECTED it is a rejection note (IHE IOCM)."""
+    """A Key Object Selection on this study, or another one; with a title of REJECTED it is a rejection note (IOCM)."""
     ds = base(exam, KOS, sop_uid, series, 1)
     del ds.ManufacturerModelName, ds.DeviceSerialNumber, ds.SoftwareVersions
     ds.ReferencedPerformedProcedureStepSequence = Sequence()
-    ds.CurrentRequestedProcedureEvidenceSequence = _evidence(exam, targets)
+    ds.CurrentRequestedProcedureEvidenceSequence = evidence(study_uid or exam.study_uid, targets)
     ds.ValueType, ds.ContinuityOfContent = "CONTAINER", "SEPARATE"
     ds.ConceptNameCodeSequence = Sequence([code(title[0], "DCM", title[1])])
     template = Dataset()
@@ -109,7 +124,7 @@ def pr(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) -> Datas
     ds = base(exam, PR, sop_uid, series, 1)
     ds.PresentationCreationDate, ds.PresentationCreationTime = f"{exam.day:%Y%m%d}", exam.time
     ds.ContentLabel, ds.ContentDescription, ds.ContentCreatorName = "LESION", "", "Reader^Rolf"
-    ds.ReferencedSeriesSequence = _by_series(targets, "ReferencedImageSequence")
+    ds.ReferencedSeriesSequence = by_series(targets, "ReferencedImageSequence")
     window = Dataset()
     window.WindowCenter, window.WindowWidth = "40", "400"
     ds.SoftcopyVOILUTSequence = Sequence([window])
@@ -144,7 +159,7 @@ def seg(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) -> Data
     )
     segment.SegmentedPropertyTypeCodeSequence = Sequence([code("4147007", "SCT", "Mass")])
     ds.SegmentSequence = Sequence([segment])
-    ds.ReferencedSeriesSequence = _by_series(targets, "ReferencedInstanceSequence")
+    ds.ReferencedSeriesSequence = by_series(targets, "ReferencedInstanceSequence")
     organization = Dataset()
     organization.DimensionOrganizationUID = exam.uid("dimensions")
     ds.DimensionOrganizationSequence = Sequence([organization])
@@ -164,7 +179,7 @@ def seg(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) -> Data
         content.DimensionIndexValues = [place]
         position.ImagePositionPatient = ["-80", "-80", f"{place * 3.0:.1f}"]
         identity.ReferencedSegmentNumber = 1
-        source = _reference(target)
+        source = reference(target)
         source.PurposeOfReferenceCodeSequence = Sequence(
             [code("121322", "DCM", "Source image for image processing operation")]
         )
@@ -194,7 +209,7 @@ def rtstruct(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) ->
     ds.FrameOfReferenceUID, ds.PositionReferenceIndicator = exam.uid("frame"), ""
     study, used, frame = Dataset(), Dataset(), Dataset()
     used.SeriesInstanceUID = targets[0].series_uid
-    used.ContourImageSequence = Sequence([_reference(target) for target in targets])
+    used.ContourImageSequence = Sequence([reference(target) for target in targets])
     study.ReferencedSOPClassUID, study.ReferencedSOPInstanceUID = "1.2.840.10008.3.1.2.3.1", exam.study_uid
     study.RTReferencedSeriesSequence = Sequence([used])
     frame.FrameOfReferenceUID, frame.RTReferencedStudySequence = exam.uid("frame"), Sequence([study])
@@ -206,7 +221,7 @@ def rtstruct(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) ->
     contours = []
     for place, target in enumerate(targets, start=1):
         contour = Dataset()
-        contour.ContourImageSequence = Sequence([_reference(target)])
+        contour.ContourImageSequence = Sequence([reference(target)])
         contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", "3"
         z = f"{place * 3.0:.1f}"
         contour.ContourData = ["0", "0", z, "10", "0", z, "0", "10", z]
@@ -229,7 +244,7 @@ def pdf(exam: Exam, series: Series, sop_uid: str, targets: list[Target]) -> Data
     ds.BurnedInAnnotation, ds.DocumentTitle = "YES", "Operation report"
     ds.ConceptNameCodeSequence = Sequence([code("28570-0", "LN", "Procedure Note")])
     if targets:
-        ds.SourceInstanceSequence = Sequence([_reference(target) for target in targets])
+        ds.SourceInstanceSequence = Sequence([reference(target) for target in targets])
     ds.MIMETypeOfEncapsulatedDocument = "application/pdf"
     text = f"BT /F1 12 Tf 72 720 Td (Report {sop_uid[-12:]}) Tj ET"
     document = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
+from itertools import combinations
 
 from fonds.samples.expect import empty
 from fonds.samples.seen import Seen
@@ -15,8 +16,7 @@ Row = tuple[str, str, str]
 def duplicates(files: list[Seen]) -> set[Row]:
     """Rows of class, source and member (location, or study UID for g, h and i)."""
     rows = [file for file in files if not empty(file.get("SOPInstanceUID"))]
-    renamed = _renamed_studies(rows)
-    return _same_uid(rows) | _same_picture(rows, renamed) | _studies(rows, renamed)
+    return _same_uid(rows) | _same_picture(rows) | _studies(rows)
 
 
 def _groups(rows: Iterable[Seen], key: str) -> dict[str, list[Seen]]:
@@ -47,23 +47,45 @@ def _relation(kept: Seen, copy: Seen) -> str:
         return "a"
     if kept.decoded_pixels != copy.decoded_pixels:
         return "d"
-    return "b" if kept.own_values() == copy.own_values() else "c"
+    return "b" if _content(kept) == _content(copy) else "c"
 
 
-def _same_picture(rows: list[Seen], renamed: dict[str, Hashable]) -> set[Row]:
-    found: set[Row] = set()
+def _content(row: Seen) -> dict[str, str]:
+    """What it says, whatever the character set it says it in."""
+    return {word: text for word, text in row.own_values().items() if word != "SpecificCharacterSet"}
+
+
+def _same_picture(rows: list[Seen]) -> set[Row]:
+    found = {("j", row.source, row.location) for row in retrieved(rows)}
     pictures: dict[str, list[Seen]] = defaultdict(list)
     for row in rows:
-        if row.stored_pixels is not None and (row.pixel_length or 0) >= 64:
-            pictures[row.stored_pixels].append(row)
-        if row.stored_pixels is not None and row.get("StudyInstanceUID") in renamed:
-            found.add(("j", row.source, row.location))
+        if row.stored_pixels is not None and row.decoded_pixels and row.shows:
+            pictures[row.decoded_pixels].append(row)
     for members in pictures.values():
-        if len({row.get("SOPInstanceUID") for row in members}) > 1:
-            found |= {
-                ("e", row.source, row.location) for row in members if ("j", row.source, row.location) not in found
-            }
+        # of retrieved copies it is known already
+        others = [row for row in members if ("j", row.source, row.location) not in found]
+        if len({row.get("SOPInstanceUID") for row in others}) > 1:
+            found |= {("e", row.source, row.location) for row in others}
     return found
+
+
+def retrieved(rows: list[Seen]) -> list[Seen]:
+    """Images of studies that are another study's under new UIDs, one for one, or say whose copies they are."""
+    renamed = _renamed_studies(rows)
+    images = {row.get("SOPInstanceUID"): row for row in rows if row.stored_pixels is not None}
+    copies = [
+        (row, images[uid])
+        for row in rows
+        for uid in row.originals
+        if uid in images and uid != row.get("SOPInstanceUID") and images[uid].decoded_pixels == row.decoded_pixels
+    ]
+    traced = {row.get("SOPInstanceUID") for pair in copies for row in pair}
+    return [
+        row
+        for row in rows
+        if row.stored_pixels is not None
+        and (row.get("StudyInstanceUID") in renamed or row.get("SOPInstanceUID") in traced)
+    ]
 
 
 def _renamed_studies(rows: list[Seen]) -> dict[str, Hashable]:
@@ -71,7 +93,11 @@ def _renamed_studies(rows: list[Seen]) -> dict[str, Hashable]:
     pictures: dict[tuple[str, ...], set[str]] = defaultdict(set)
     objects: dict[str, dict[str, str]] = {}
     for study, members in _groups(rows, "StudyInstanceUID").items():
-        held = {row.get("SOPInstanceUID"): row.stored_pixels for row in members if row.stored_pixels is not None}
+        held = {
+            row.get("SOPInstanceUID"): row.decoded_pixels
+            for row in members
+            if row.stored_pixels is not None and row.decoded_pixels and row.shows
+        }
         if study and held:
             objects[study] = held
             pictures[tuple(sorted(held.values()))].add(study)
@@ -83,26 +109,36 @@ def _renamed_studies(rows: list[Seen]) -> dict[str, Hashable]:
     }
 
 
-def _studies(rows: list[Seen], renamed: dict[str, Hashable]) -> set[Row]:
+def _studies(rows: list[Seen]) -> set[Row]:
     found: set[Row] = set()
-    examinations: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    sources: dict[str, set[str]] = defaultdict(set)
     for study, members in _groups(rows, "StudyInstanceUID").items():
         if not study:
             continue
         held: dict[str, set[str]] = defaultdict(set)
         ids: dict[str, set[str]] = defaultdict(set)
         for row in members:
+            sources[study].add(row.source)
             held[row.source].add(row.get("SOPInstanceUID"))
             ids[row.source] |= {row.get("PatientID").strip(" ")} - {""}
-            key = (row.get("PatientID").strip(" "), row.get("AccessionNumber").strip(" "), row.get("StudyDate"))
-            if all(key[:2]) and study not in renamed:
-                examinations[row.source, *key].add(study)
         persons = {row.planned.person for row in members}
         if len(persons) > 1 or any(len(found_ids) > 1 for found_ids in ids.values()):
             found |= {("g", source, study) for source in held}
         if len({frozenset(objects) for objects in held.values()}) > 1:
             found |= {("i", source, study) for source in held}
-    for (source, *_), studies in examinations.items():
-        if len(studies) > 1:
-            found |= {("h", source, study) for study in studies}
+    for a, b in again(rows):
+        found |= {("h", source, study) for study in (a, b) for source in sources[study]}
     return found
+
+
+def again(rows: list[Seen]) -> set[tuple[str, str]]:
+    """Pairs of Study Instance UIDs, the smaller one first, under which one examination was filed.
+
+    What an object was made in is known here, whatever it says; an image filed under another patient's study counts,
+    too. Retrieved copies are another question.
+    """
+    copies = {row.get("StudyInstanceUID") for row in retrieved(rows)}
+    filed: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        filed[row.planned.examination].add(row.get("StudyInstanceUID"))
+    return {pair for studies in filed.values() for pair in combinations(sorted(studies - {""} - copies), 2)}

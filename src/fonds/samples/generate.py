@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fonds.samples import database, feeds
+from fonds.samples import database, feeds, orders
 from fonds.samples.inject import Block, inject
 from fonds.samples.makers import MAKERS
 from fonds.samples.objects import Planned, encode
@@ -25,8 +25,10 @@ TABLES = {
     **COLUMNS,
     **{"drift": database.DRIFT, "exported": database.COLUMNS},
     **{"registered": feeds.REGISTERED, "index": feeds.COLUMNS, "merged": feeds.MERGES},
+    **{"orders": orders.ORDERS, "reports": orders.REPORTS, "resources": ()},
 }
-"""Columns of the CSV files: the truth's, the database export of the radiology, and the patient index."""
+"""Columns of the tables: the truth's, the radiology's database export, the patient index, orders and reports; of the
+cardiology's resources there are none."""
 Templates = dict[tuple[str, str, tuple[int, ...]], Template | None]
 
 
@@ -62,16 +64,22 @@ def generate(
         "exported": folder / database.INDEX / "STUDY.csv",
         "index": folder / feeds.SETTINGS["path"],
         "merged": folder / feeds.SETTINGS["merges"],
+        "orders": folder / orders.SETTINGS[orders.RIS]["orders"],
+        "reports": folder / orders.SETTINGS[orders.RIS]["reports"],
+        "resources": folder / orders.SETTINGS[orders.CVIS]["orders"],
     }
     files = {name: path.open("w", encoding="utf-8", newline="") for name, path in paths.items()}
     try:
-        writers = {name: csv.writer(file, lineterminator="\n") for name, file in files.items()}
+        writers = {name: csv.writer(file, lineterminator="\n") for name, file in files.items() if TABLES[name]}
         for name, writer in writers.items():
             writer.writerow(TABLES[name])
         for written, truth in _blocks(jobs, workers):
             counts["files"] += written
             for name, rows in truth.items():
-                writers[name].writerows(rows)
+                if name in writers:
+                    writers[name].writerows(rows)
+                else:
+                    files[name].writelines(f"{line}\n" for (line,) in rows)
                 counts[name] += len(rows)
     finally:
         for file in files.values():
@@ -108,7 +116,10 @@ def write_block(job: BlockJob) -> tuple[int, Truth]:
         data, offsets = extra.build()
         _write(job.folder, extra.source, extra.location, data)
         missing += [(extra.source, extra.location, offset) for offset in offsets]
-    truth = block_truth(found, missing, block.labels, recipe)
+    told = orders.told(block, faults=job.faults and job.size == BLOCK)
+    truth = block_truth(found, missing, block.labels, recipe, told)
+    truth["orders"], truth["reports"] = orders.order_rows(told), orders.report_rows(told)
+    truth["resources"] = [(line,) for line in orders.resources(told)]
     readable = [seen for seen in found if seen.readable]
     truth["exported"], truth["drift"] = database.export(block, readable, faults=job.faults and job.size == BLOCK)
     people = block_persons(job.seed, job.block, job.size)

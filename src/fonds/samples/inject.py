@@ -22,12 +22,16 @@ UNTOUCHED_CASES = ("overlay", "ideographic name")
 
 @dataclass(slots=True)
 class Block:
-    """A block in the making: its examinations, other files, and which fault touched which file."""
+    """A block in the making: its examinations, other files, and which fault touched which file.
+
+    `further` are examinations that were really made, whose files lie among those of the one they look like.
+    """
 
     seed: int
     number: int
     exams: list[Exam]
     extras: list[Extra] = field(default_factory=list)
+    further: list[Exam] = field(default_factory=list)
     labels: list[tuple[str, str, Planned | Extra]] = field(default_factory=list)
     chosen: dict[str, list[Exam]] = field(default_factory=dict)
 
@@ -36,11 +40,18 @@ class Block:
         fitting = [exam for exam in self.exams if not exam.touched and fits(exam, where)]
         if avoid is not None:
             fitting = [exam for exam in fitting if exam.person.index != avoid.person.index]
+        if where.sibling:
+            fitting = [exam for exam in fitting if self.sibling(exam) is not None]
         if not fitting:
             return None
         found = seeded(self.seed, "fault", self.number, purpose).choice(fitting)
         found.touched = True
         return found
+
+    def sibling(self, exam: Exam) -> Exam | None:
+        """Another untouched examination of the same person in the same department."""
+        others = (other for other in self.exams if other.person is exam.person and other.source == exam.source)
+        return next((other for other in others if other is not exam and not other.touched), None)
 
 
 Maker = Callable[[Block, Exam, Fault], list[Planned | Extra]]
@@ -71,6 +82,7 @@ def fits(exam: Exam, where: Where) -> bool:
         exam.source in where.archives
         and (not where.kinds or exam.kind in where.kinds)
         and exam.person.case not in UNTOUCHED_CASES
+        and not (where.ordinary and exam.person.case)
         and len(exam.targets) >= where.least
         and (where.also is None or where.also in exam.person.departments)
         and (not where.ascii_name or exam.record.name.isascii())

@@ -1,4 +1,4 @@
-"""Faults that need more than a value: copies, moved and lost objects, odd UIDs, conflicting sequences."""
+"""Faults that need more than a value: moved and lost objects, odd UIDs, conflicting sequences."""
 
 from __future__ import annotations
 
@@ -6,37 +6,19 @@ from functools import partial
 
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from fonds.samples import documents
 from fonds.samples.broken import BROKEN
+from fonds.samples.edits import Touched, aside, new_sop, set_values
 from fonds.samples.inject import Block, Maker, last_image, put
 from fonds.samples.media import directory, strangers
-from fonds.samples.objects import Exam, Extra, Planned, noise
+from fonds.samples.objects import Exam
+from fonds.samples.pointing import POINTING
 from fonds.samples.recipe import Fault, Where
+from fonds.samples.rekeyed import REKEYED
+from fonds.samples.twice import TWICE
 
-Touched = list[Planned | Extra]
 _ROOT = "1.2.826.0.1.3680043.8.498"
-
-
-def _aside(planned: Planned, word: str) -> str:
-    return planned.location.replace(".dcm", f"-{word}.dcm")
-
-
-def _set(ds: Dataset, **texts: str) -> None:
-    for keyword, text in texts.items():
-        put(ds, keyword, text)
-
-
-def _new_sop(ds: Dataset, uid: str) -> None:
-    put(ds, "SOPInstanceUID", uid)
-    put(ds.file_meta, "MediaStorageSOPInstanceUID", uid)
-
-
-def _copy(exam: Exam, planned: Planned, word: str) -> Planned:
-    copy = planned.copy(_aside(planned, word))
-    exam.objects.append(copy)
-    return copy
 
 
 def foreign_picture(block: Block, exam: Exam, fault: Fault) -> Touched:
@@ -46,7 +28,7 @@ def foreign_picture(block: Block, exam: Exam, fault: Fault) -> Touched:
         return []
     moved = last_image(donor)
     moved.edits.append(
-        partial(_set, StudyInstanceUID=exam.study_uid, SeriesInstanceUID=exam.uid("foreign"), SeriesNumber="90")
+        partial(set_values, StudyInstanceUID=exam.study_uid, SeriesInstanceUID=exam.uid("foreign"), SeriesNumber="90")
     )
     return [moved, *exam.objects]
 
@@ -68,14 +50,14 @@ def sex_word(block: Block, exam: Exam, fault: Fault) -> Touched:
     """Male, weiblich."""
     word = {"M": "male", "F": "weiblich"}[exam.record.sex]
     for planned in exam.objects:
-        planned.edits.append(partial(_set, PatientSex=word))
+        planned.edits.append(partial(set_values, PatientSex=word))
     return list(exam.objects)
 
 
 def spaced_name(block: Block, exam: Exam, fault: Fault) -> Touched:
     """Spaces before the name and around its first separator."""
     for planned in exam.objects:
-        planned.edits.append(partial(_set, PatientName=" " + exam.record.name.replace("^", " ^ ", 1)))
+        planned.edits.append(partial(set_values, PatientName=" " + exam.record.name.replace("^", " ^ ", 1)))
     return list(exam.objects)
 
 
@@ -83,7 +65,7 @@ def phantom(block: Block, exam: Exam, fault: Fault) -> Touched:
     """A phantom in the place of the person."""
     for planned in exam.objects:
         planned.edits.append(
-            partial(_set, PatientName="PHANTOM^CT", PatientID=f"QA-{exam.person.index}", PatientBirthDate="")
+            partial(set_values, PatientName="PHANTOM^CT", PatientID=f"QA-{exam.person.index}", PatientBirthDate="")
         )
         planned.person = f"phantom-{exam.person.index:07d}"
     return list(exam.objects)
@@ -93,103 +75,21 @@ def colons(block: Block, exam: Exam, fault: Fault) -> Touched:
     """Study and series time as HH:MM:SS."""
     text = f"{exam.time[:2]}:{exam.time[2:4]}:{exam.time[4:]}"
     for planned in exam.objects:
-        planned.edits.append(partial(_set, StudyTime=text, SeriesTime=text))
+        planned.edits.append(partial(set_values, StudyTime=text, SeriesTime=text))
     return list(exam.objects)
-
-
-def other_pixels(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """A copy of the last image with other pixels under the same UID."""
-
-    def edit(ds: Dataset) -> None:
-        ds.PixelData = noise(f"other {ds.SOPInstanceUID}", (len(ds.PixelData),), 1 << 8, "u1")
-
-    image = last_image(exam)
-    copy = _copy(exam, image, "second")
-    copy.edits.append(edit)
-    return [image, copy]
-
-
-def two_series(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """The last image once more in a series of its own."""
-    image = last_image(exam)
-    copy = _copy(exam, image, "series")
-    copy.edits.append(partial(_set, SeriesInstanceUID=exam.uid("second series"), SeriesNumber="91"))
-    return [image, copy]
-
-
-def new_uids(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """The whole study once more, every UID a new one."""
-    touched: Touched = list(exam.objects)
-    for planned in list(exam.objects):
-        copy = _copy(exam, planned, "retrieved")
-
-        def edit(ds: Dataset) -> None:
-            _new_sop(ds, exam.uid("retrieved", ds.SOPInstanceUID))
-            _set(
-                ds,
-                StudyInstanceUID=exam.uid("retrieved", "study"),
-                SeriesInstanceUID=exam.uid("retrieved", ds.SeriesInstanceUID),
-            )
-
-        copy.edits.append(edit)
-        touched.append(copy)
-    return touched
-
-
-def same_pixels(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """The last image saved again under a new UID."""
-    image = last_image(exam)
-    copy = _copy(exam, image, "again")
-    copy.edits.append(lambda ds: _new_sop(ds, exam.uid("again")))
-    return [image, copy]
-
-
-def exact_copy(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """The last image's file twice."""
-    image = last_image(exam)
-    return [image, _copy(exam, image, "resent")]
-
-
-def copied_archive(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """All files of the study in another archive, too."""
-    touched: Touched = list(exam.objects)
-    for planned in list(exam.objects):
-        copy = _copy(exam, planned, f"from-{exam.source}")
-        copy.source = str(fault.where.also)
-        touched.append(copy)
-    return touched
-
-
-def other_syntax(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """The first image once more in implicit VR, the last one once more as RLE."""
-    touched: Touched = []
-    for image, syntax in ((exam.objects[0], ImplicitVRLittleEndian), (last_image(exam), RLELossless)):
-        image.syntax = str(ExplicitVRLittleEndian)
-        copy = _copy(exam, image, "coded")
-        copy.syntax = str(syntax)
-        touched += [image, copy]
-    return touched
-
-
-def edited_copy(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """The last image once more with another description."""
-    image = last_image(exam)
-    copy = _copy(exam, image, "edited")
-    copy.edits.append(partial(_set, SeriesDescription="T1 axial KORREKTUR"))
-    return [image, copy]
 
 
 def leading_zero(block: Block, exam: Exam, fault: Fault) -> Touched:
     """A UID component 007 in the last image."""
     image = last_image(exam)
-    image.edits.append(lambda ds: _new_sop(ds, f"{_ROOT}.{exam.person.index + 1}.007.{exam.number + 1}"))
+    image.edits.append(lambda ds: new_sop(ds, f"{_ROOT}.{exam.person.index + 1}.007.{exam.number + 1}"))
     return [image]
 
 
 def long_uid(block: Block, exam: Exam, fault: Fault) -> Touched:
     """A UID of 70 characters in the last image."""
     image = last_image(exam)
-    image.edits.append(lambda ds: _new_sop(ds, f"{_ROOT}.{exam.person.index + 1}.{exam.uid('long')[5:]}9999"[:70]))
+    image.edits.append(lambda ds: new_sop(ds, f"{_ROOT}.{exam.person.index + 1}.{exam.uid('long')[5:]}9999"[:70]))
     return [image]
 
 
@@ -198,7 +98,7 @@ def one_uid(block: Block, exam: Exam, fault: Fault) -> Touched:
     image = last_image(exam)
 
     def edit(ds: Dataset) -> None:
-        _new_sop(ds, exam.study_uid)
+        new_sop(ds, exam.study_uid)
         put(ds, "SeriesInstanceUID", exam.study_uid)
 
     image.edits.append(edit)
@@ -224,7 +124,7 @@ def second_study(block: Block, exam: Exam, fault: Fault) -> Touched:
     images = exam.objects[0].series
     moved = [planned for planned in exam.objects if planned.series != images]
     for planned in moved:
-        planned.edits.append(partial(_set, StudyInstanceUID=exam.uid("second study")))
+        planned.edits.append(partial(set_values, StudyInstanceUID=exam.uid("second study")))
     return [*moved]
 
 
@@ -232,15 +132,15 @@ def half_series(block: Block, exam: Exam, fault: Fault) -> Touched:
     """The second half of the images under another Study Instance UID."""
     moved = exam.objects[(len(exam.objects) + 1) // 2 :]
     for planned in moved:
-        planned.edits.append(partial(_set, StudyInstanceUID=exam.uid("second study")))
+        planned.edits.append(partial(set_values, StudyInstanceUID=exam.uid("second study")))
     return list(exam.objects)
 
 
 def split_archive(block: Block, exam: Exam, fault: Fault) -> Touched:
     """The last image, as a series of its own, only in oncology's archive."""
     image = last_image(exam)
-    image.edits.append(partial(_set, SeriesInstanceUID=exam.uid("late series"), SeriesNumber="92"))
-    image.source, image.location = "oncology", _aside(image, f"from-{exam.source}")
+    image.edits.append(partial(set_values, SeriesInstanceUID=exam.uid("late series"), SeriesNumber="92"))
+    image.source, image.location = "oncology", aside(image, f"from-{exam.source}")
     return list(exam.objects)
 
 
@@ -274,18 +174,19 @@ def reused_accession(block: Block, exam: Exam, fault: Fault) -> Touched:
     if donor is None or donor.accession is None:
         return []
     for planned in exam.objects:
-        planned.edits.append(partial(_set, AccessionNumber=donor.accession))
+        planned.edits.append(partial(set_values, AccessionNumber=donor.accession))
     return [*exam.objects, *donor.objects]
 
 
-def rejection_note(block: Block, exam: Exam, fault: Fault) -> Touched:
-    """A key object note that rejects the last image."""
-    image = last_image(exam)
-    series = (exam.uid("note series"), 93, "KO", "Rejected")
-    made = partial(documents.kos, exam, series, exam.uid("note"), exam.targets[-1:], documents.REJECTED)
-    note = Planned(exam, exam.location("KO93", 1), made, series[0])
-    exam.objects.append(note)
-    return [image, note]
+def other_site(block: Block, exam: Exam, fault: Fault) -> Touched:
+    """The accession number that another department gave to another patient, in the examination of fault `of`."""
+    donors = (donor for name in str(fault.options["of"]).split() for donor in block.chosen.get(name, ()))
+    donor = next((donor for donor in donors if donor.person is not exam.person), None)
+    if donor is None or donor.accession is None:
+        return []
+    for planned in exam.objects:
+        planned.edits.append(partial(set_values, AccessionNumber=donor.accession))
+    return [*exam.objects, *donor.objects]
 
 
 def original_attributes(block: Block, exam: Exam, fault: Fault) -> Touched:
@@ -323,7 +224,7 @@ def no_mime(block: Block, exam: Exam, fault: Fault) -> Touched:
     """A document of no declared type."""
     documents_ = [planned for planned in exam.objects if planned.series != exam.objects[0].series]
     for planned in documents_:
-        planned.edits.append(partial(_set, MIMETypeOfEncapsulatedDocument=""))
+        planned.edits.append(partial(set_values, MIMETypeOfEncapsulatedDocument=""))
     return list(documents_)
 
 
@@ -336,14 +237,6 @@ MAKERS: dict[str, Maker] = {
         spaced_name,
         phantom,
         colons,
-        other_pixels,
-        two_series,
-        new_uids,
-        same_pixels,
-        exact_copy,
-        copied_archive,
-        other_syntax,
-        edited_copy,
         leading_zero,
         long_uid,
         one_uid,
@@ -355,11 +248,12 @@ MAKERS: dict[str, Maker] = {
         private_data,
         padded_pixels,
         reused_accession,
-        rejection_note,
+        other_site,
         original_attributes,
         directory,
         strangers,
         other_request,
         no_mime,
     )
-} | BROKEN
+}
+MAKERS |= BROKEN | TWICE | REKEYED | POINTING

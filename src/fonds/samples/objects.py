@@ -21,6 +21,7 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -73,6 +74,11 @@ class Exam:
     touched: bool = False
 
     @property
+    def name(self) -> str:
+        """What tells it from all other examinations."""
+        return f"{self.source}-{self.person.index:07d}-{self.number}"
+
+    @property
     def folder(self) -> str:
         """Where its files lie below the department's archive."""
         return f"{self.person.index // BLOCK:05d}"
@@ -93,7 +99,8 @@ class Planned:
     `values` overrides what the truth believes the file says, where bytes were changed behind pydicom's back;
     `status` is what a reader must answer: ok, forced, partial or unreadable. `doubtful` names the attributes whose
     bytes do not decode; `default_charset` says that only the source's configured character set makes it readable.
-    `sop_uid` and `number` are what an image of a series was built with; documents have number 0.
+    `sop_uid` and `number` are what an image of a series was built with; documents have number 0. `examination` names
+    the true examination it is of, whatever study it is filed under.
     """
 
     exam: Exam
@@ -112,9 +119,11 @@ class Planned:
     number: int = 0
     doubtful: tuple[str, ...] = ()
     default_charset: bool = False
+    examination: str = ""
 
     def __post_init__(self) -> None:
         self.source = self.source or self.exam.source
+        self.examination = self.examination or self.exam.name
         self.person = self.person or self.exam.person.key
 
     def copy(self, location: str) -> Planned:
@@ -160,9 +169,9 @@ def encode(planned: Planned, ds: Dataset) -> bytes:
     """The file's bytes: preamble, meta and data set in the planned syntax, then the byte edits."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if planned.syntax == RLELossless:
+        if planned.syntax in (RLELossless, JPEGLSLossless):
             ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            ds.compress(RLELossless, generate_instance_uid=False)
+            ds.compress(planned.syntax, generate_instance_uid=False)
         else:
             ds.file_meta.TransferSyntaxUID = planned.syntax
         if planned.syntax == ExplicitVRBigEndian and "PixelData" in ds and ds.BitsAllocated == 16:

@@ -25,6 +25,8 @@ class Where(Definition):
     ascii_name: bool = False
     plain_name: bool = Field(default=False, description="family and given name of one ASCII word each")
     also: str | None = Field(default=None, description="a department the person must be known in, too")
+    sibling: bool = Field(default=False, description="the person must have another examination there")
+    ordinary: bool = Field(default=False, description="no person of a hard case")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -66,6 +68,9 @@ class Fault(Definition):
     checks: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    band: Literal["certain", "possible", "no"] | None = Field(
+        default=None, description="of two studies that look like one examination: how sure one may be that they are"
+    )
     links: bool = Field(default=False, description="a reference of one of its files dangles")
 
     @model_validator(mode="after")
@@ -104,6 +109,6 @@ def fault_table(recipe: Recipe) -> str:
     lines = ["| fault | what is wrong | raises | changes | duplicates |", "|---|---|---|---|---|"]
     for fault in recipe.faults:
         cells = (fault.id, f"{fault.title}: {fault.means}", *map(", ".join, (fault.checks, fault.changes)))
-        twice = ", ".join(fault.duplicates) + ("dangling reference" if fault.links else "")
+        twice = ", ".join((*fault.duplicates, *(["dangling reference"] if fault.links else [])))
         lines.append("| " + " | ".join((*cells, twice)).replace("<", "&lt;") + " |")
     return "\n".join(lines) + "\n"

@@ -116,6 +116,7 @@ RETIRED_MODALITIES = {
 }
 MODALITIES = frozenset(
     {"CT", "MR", "CR", "US", "XA", "ECG", "SR", "PT", "RTSTRUCT", "SEG", "KO", "PR", "SM", "ES", "OT", "DOC"}
+    | {"RTPLAN", "RTDOSE", "REG", "ANN"}
 )
 
 # Modality as a department's machines write it -> defined term.

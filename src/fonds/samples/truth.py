@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from fonds.samples import expect_objects, expect_people, expect_quality
 from fonds.samples.expect_changes import changes
-from fonds.samples.expect_duplicates import duplicates
+from fonds.samples.expect_context import feed_links, gaps
+from fonds.samples.expect_duplicates import again, duplicates
+from fonds.samples.expect_links import rejected
 from fonds.samples.expect_objects import OBJECT_CHECKS, series_findings
 from fonds.samples.expect_people import Finding, record_findings, record_id, study_findings
 from fonds.samples.expect_quality import quality_findings
 from fonds.samples.objects import Extra, Planned
+from fonds.samples.orders import Told
 from fonds.samples.recipe import Recipe
 from fonds.samples.seen import Seen
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "findings": ("check_id", "source", "entity", "attribute", "fault"),
     "duplicates": ("class", "source", "member"),
+    "study_pairs": ("study_a", "study_b", "band", "fault"),
     "changes": ("source", "location", "attribute", "before", "after"),
     "links": ("source", "location", "to_sop_uid", "resolved"),
+    "context": ("kind", "source", "study_uid", "entity"),
+    "feed_links": ("feed", "kind", "id", "study_uid"),
+    "rejected": ("source", "location", "title"),
     "persons": ("source", "location", "person"),
     "faults": ("fault", "source", "location", "note"),
 }
@@ -32,19 +39,25 @@ Label = tuple[str, str, Planned | Extra]
 Truth = dict[str, list[tuple[str, ...]]]
 
 
-def block_truth(files: list[Seen], missing: list[Missing], labels: list[Label], recipe: Recipe) -> Truth:
+def block_truth(
+    files: list[Seen], missing: list[Missing], labels: list[Label], recipe: Recipe, told: list[Told]
+) -> Truth:
     """All truth tables of a block, each sorted."""
     rows = [file for file in files if file.readable]
     _one_person_a_record(rows)
     held = {file.get("SOPInstanceUID") for file in rows}
     tables: dict[str, set[tuple[str, ...]]] = {
         "duplicates": set(duplicates(rows)),
+        "study_pairs": _study_pairs(rows, labels, recipe),
         "changes": {(file.source, file.location, *change) for file in rows for change in changes(file)},
         "links": {
             (file.source, file.location, uid, "true" if uid in held else "false")
             for file in rows
             for uid in file.references
         },
+        "context": {*gaps(rows, told)},
+        "feed_links": {*feed_links(rows, told)},
+        "rejected": {*rejected(rows)},
         "persons": {(file.source, file.location, file.planned.person) for file in rows},
         "faults": {(fault, file.source, file.location, title) for fault, title, file in labels},
     }
@@ -55,6 +68,21 @@ def block_truth(files: list[Seen], missing: list[Missing], labels: list[Label], 
         for check, source, entity, word in found
     }
     return {name: sorted(tables[name]) for name in COLUMNS}
+
+
+def _study_pairs(rows: list[Seen], labels: list[Label], recipe: Recipe) -> set[tuple[str, ...]]:
+    """Studies that are one examination, or look like it; where no fault made them so, none is expected."""
+    bands = {fault.id: fault.band for fault in recipe.faults}
+    studies = {(row.source, row.location): row.get("StudyInstanceUID") for row in rows}
+    pairs: dict[tuple[str, str], tuple[str, str]] = {}
+    for fault, _, file in labels:
+        band, study = bands[fault], studies.get((file.source, file.location))
+        if band is not None and isinstance(file, Planned) and study not in (None, file.exam.study_uid):
+            a, b = sorted((str(study), file.exam.study_uid))
+            pairs[a, b] = (band, fault)
+    alike = {pair for pair, (band, _) in pairs.items() if band != "no"}
+    assert alike == again(rows), "which studies are one examination is told in two ways"
+    return {(*pair, *told) for pair, told in pairs.items()}
 
 
 def _one_person_a_record(rows: list[Seen]) -> None:
