@@ -222,7 +222,7 @@ def test_what_too_many_share_is_not_compared_and_told(tmp_path: Path) -> None:
 def test_each_persons_part_of_a_study_is_compared(tmp_path: Path) -> None:
     project = make_project(tmp_path, "rad")
     own = {"StudyTime": "101112", "StudyDescription": "Thorax"}
-    stray = {"PatientID": "P2", "AccessionNumber": "B2", "StudyDate": "20200101"}
+    stray = {"PatientID": "P2", "AccessionNumber": "B2", "StudyDate": "20220101"}
     write(
         project,
         "instances",
