@@ -8,6 +8,8 @@ WITH told AS (
         coalesce(d.digest_pixels, m.digest_pixels) AS digest_pixels,
         CASE WHEN d.pixel_length IS NULL THEN 'none' ELSE coalesce(y.form, 'coded') END AS form,
         concat_ws('|', d.pixel_length, d.BitsAllocated, d.HighBit) AS shape,
+        concat_ws('|', d."Rows", d."Columns", d.NumberOfFrames, d.SamplesPerPixel, d.BitsAllocated, d.BitsStored, d.HighBit,
+            d.PixelRepresentation, d.PhotometricInterpretation) AS reading,
         coalesce(try_cast(d.SamplesPerPixel AS INTEGER), 1) AS samples,
         (d.read_status = 'partial')::INT AS incomplete,
         coalesce(try_cast(rpad(left(regexp_replace(d.coercion, '[^0-9].*$', ''), 14), 14, '0') AS DOUBLE), 0) AS coerced,
@@ -35,18 +37,18 @@ SELECT sop_uid, 'D' || left(sha256(concat_ws('|', 'sop', sop_uid, array_to_strin
     coalesce(digest_object, concat_ws('|', source, location)))), '|'))), 16) AS group_id,
     count(DISTINCT (coalesce(study_uid, ''), coalesce(series_uid, ''))) AS places, count(DISTINCT coalesce(study_uid, '')) AS studies
 FROM copies GROUP BY sop_uid;
--- One file stands for all that hold the same bytes of content.
+-- One file stands for all that hold the same bytes of content and say the same of how to read them.
 CREATE TEMP TABLE stored_forms AS
 SELECT sop_uid, stored, form, any_value(shape) AS shape, max(samples) AS samples,
     arg_min(source, (incomplete, position, source, location)) AS source, arg_min(location, (incomplete, position, source, location)) AS location
-FROM copies GROUP BY sop_uid, stored, form;
+FROM copies GROUP BY sop_uid, stored, form, reading;
 -- Those that may hold the same content though their bytes differ. Native little endian data of one length and one sample
 -- a pixel is the same when it is the same bytes; what is coded with loss is never compared by what it decodes to.
 CREATE TEMP TABLE undecided_forms AS
 WITH several AS (
     SELECT sop_uid, form = 'none' AS documents FROM stored_forms WHERE form IN ('little', 'big', 'coded') OR (form = 'none' AND stored <> 'text')
     GROUP BY sop_uid, documents
-    HAVING count(*) > 1 AND (documents OR count(DISTINCT form) > 1 OR bool_or(form = 'coded') OR count(DISTINCT shape) > 1 OR max(samples) > 1)
+    HAVING min(stored) <> max(stored) AND (documents OR count(DISTINCT form) > 1 OR bool_or(form = 'coded') OR count(DISTINCT shape) > 1 OR max(samples) > 1)
 )
 SELECT f.sop_uid, f.stored, f.source, f.location, CASE f.form WHEN 'none' THEN 'content' ELSE 'decoded' END AS what
 FROM stored_forms f JOIN several s ON s.sop_uid = f.sop_uid AND s.documents = (f.form = 'none')

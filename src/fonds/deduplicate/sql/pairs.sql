@@ -1,10 +1,11 @@
 -- Each copy against the one that is kept. `told_content` (source, location, digest, problem) is what opening the
 -- undecided files told.
 CREATE TEMP TABLE contents AS
-SELECT f.sop_uid, f.stored, coalesce('told|' || t.digest, f.stored) AS content_key,
-    coalesce(t.problem, CASE WHEN f.form = 'unread' OR starts_with(f.stored, 'file|') THEN 'closed' END) AS problem
+SELECT f.sop_uid, f.stored, coalesce('told|' || min(t.digest), f.stored) AS content_key,
+    CASE WHEN min(t.digest) IS NULL THEN coalesce(min(t.problem), min(CASE WHEN f.form = 'unread' OR starts_with(f.stored, 'file|') THEN 'closed' END)) END AS problem
 FROM stored_forms f LEFT JOIN undecided_forms u USING (sop_uid, stored, source, location)
-    LEFT JOIN told_content t ON t.source = u.source AND t.location = u.location;
+    LEFT JOIN told_content t ON t.source = u.source AND t.location = u.location
+GROUP BY f.sop_uid, f.stored;
 CREATE TEMP TABLE ordered AS
 WITH known AS (
     SELECT c.*, t.content_key, t.problem, 0 AS named FROM copies c JOIN contents t USING (sop_uid, stored)
