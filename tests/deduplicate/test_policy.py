@@ -192,3 +192,28 @@ def test_the_mistakes_of_a_policy_are_told_with_what_is_allowed(project: Project
     policy(project, a="{disposition: hold}", sources="{cardio: {a: {disposition: hold}}}")
     with pytest.raises(DefinitionInvalid, match=r"sources.cardio: fonds.yaml has no archive"):
         deduplicate(project)
+
+
+def test_of_two_studies_that_are_one_examination_what_the_kept_one_has_stays_behind(project: Project) -> None:
+    rows = [
+        instance("rad", "a", digest_pixels="p"),
+        instance("rad", "c"),
+        instance("rad", "e"),
+        instance("rad", "b", **PAIR["2"]),
+        instance("rad", "d", StudyInstanceUID="1.11", SeriesInstanceUID="1.12"),
+    ]
+    first = found(project, *rows)
+    [group] = {row["group_id"] for row in first if row["class"] == "h"}
+    assert told(first, "h") == {"1.1": ("hold", "policy"), "1.11": ("hold", "policy")}
+    assert {one for one, _ in told(first, "e").values()} == {"inform"}
+    number = decisions.record(project, "duplicate", group, "", verdict="unite", who="ann")
+    united = found(project, *rows)
+    assert told(united, "h") == {"1.1": ("unite", "decided: unite"), "1.11": ("unite", "decided: unite")}
+    assert {row["kept_location"] for row in united if row["class"] == "h"} == {"1.1"}
+    assert told(united, "e") == {"a": ("keep", "location"), "b": ("drop-copy", "decided: unite")}
+    decisions.undo(project, number, "ann")
+    decisions.record(project, "duplicate", group, "rad|1.11", verdict="unite", who="ann")
+    other = found(project, *rows)
+    assert {row["kept_location"] for row in other if row["class"] == "h"} == {"1.11"}
+    assert {name: one for name, (one, _) in told(other, "e").items()} == {"a": "drop-copy", "b": "keep"}
+    assert next(row["kept_location"] for row in other if row["member"] == "a" and row["class"] == "e") == "b"
