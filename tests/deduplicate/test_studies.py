@@ -89,6 +89,12 @@ def cases() -> dict[str, tuple[str, Study, Study]]:
         case(name, "no", base, next_one(base, minutes, **changes))
         blind = exam(next(number), kind=kind, digests=False)
         case(f"{name}, no digests", "no", blind, next_one(blind, minutes, **changes))
+    bare = {"digests": False, "instants": "none", "accession": ""}
+    for minutes in (60, 95):
+        base = exam(next(number), kind="chest", **bare)
+        case(f"films {minutes} minutes apart, and no more known", "no", base, next_one(base, minutes, **bare))
+    base = exam(next(number), kind="chest", digests=False, instants="none")
+    case("another order ten minutes later", "no", base, next_one(base, 10, accession="0000990003"))
     base = exam(next(number), kind="ct-head", description="CT HEAD WO CONTRAST")
     case("before and after contrast", "no", base, next_one(base, 9, description="CT HEAD W CONTRAST"))
     base = exam(next(number))

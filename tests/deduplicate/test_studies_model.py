@@ -78,7 +78,7 @@ def test_words_of_two_languages_are_one_and_sides_are_told_apart(
     ("old", "new", "message"),
     [
         ("is: [padding]", "is: [padded]", "accession is never padded"),
-        ("{name: near, at_most: 20, weight: 0}", "{name: near, weight: 0}", "each level of minutes needs one of"),
+        ("{name: near, at_most: 20, weight: -1}", "{name: near, weight: -1}", "each level of minutes needs one of"),
         ("when: {side: [other]}", "when: {side: [left]}", "side has no level left"),
         ("certain: 0.99", "certain: 0.2", "bands need keep <= possible < certain"),
         ("same: pixels", "same: picture", "'candidates.3.same'"),
