@@ -19,6 +19,7 @@ from fonds.cli import (
     run,
     snapshots,
     stages,
+    timeline,
 )
 
 app = typer.Typer(
@@ -45,6 +46,6 @@ def _options(
 
 for module in (
     *(projects, run, reading, explain, snapshots, stages, feed),
-    *(matching, conform, gates, desk, dictionary, export),
+    *(matching, conform, gates, desk, dictionary, export, timeline),
 ):
     module.register(app)

@@ -79,9 +79,10 @@ WITH held AS (
         min({'accession': accession, 'source': source, 'issuer': accession_issuer}) FILTER (trim(accession) <> '') AS numbered
     FROM context_objects GROUP BY person_id, study_uid
 ), told AS (
-    SELECT l.study_uid, count(*) FILTER (l.kind = 'report' AND r.status IS DISTINCT FROM 'cancelled') AS reports,
+    SELECT l.study_uid, count(*) FILTER (l.kind = 'report' AND r.report_id IS NULL) AS reports,
         min(l.id) FILTER (l.kind = 'order') AS order_id
-    FROM feed_links l LEFT JOIN feed_reports r ON r.feed = l.feed AND r.report_id = l.id AND l.kind = 'report'
+    FROM feed_links l LEFT JOIN (SELECT feed, 'report' AS kind, report_id FROM feed_reports WHERE status = 'cancelled') r
+        ON r.feed = l.feed AND r.kind = l.kind AND r.report_id = l.id
     WHERE l.state = 'linked' GROUP BY l.study_uid
 ), lacking AS (
     SELECT study_uid, list_sort(list(DISTINCT kind) FILTER (kind <> 'rejected-object')) AS missing,
@@ -110,55 +111,58 @@ SELECT s.person_id, s.study_uid, s.at, p.study_uid AS prior_study_uid, p.at AS p
 FROM study_context s JOIN study_context p ON p.person_id = s.person_id
 WHERE p.at < s.at AND s.images > 0 AND p.images > 0
     AND (coalesce(list_has_any(s.modalities, p.modalities), false) OR coalesce(list_has_any(s.body_parts, p.body_parts), false));
--- A person's history over all archives and feeds, in the order of time: a study, what belongs to it, orders and reports of
--- feeds. An item in several archives is one row.
-CREATE OR REPLACE VIEW timeline AS
-WITH items AS (
-    SELECT person_id, study_uid, kind, CASE WHEN kind IN ('report', 'document', 'rejection') THEN sop_uid ELSE series_uid END AS item,
+-- What archives hold of a person, an item a row: each study, and what in it is no image. An item in several archives is one.
+CREATE OR REPLACE VIEW archive_items AS
+WITH floating AS (
+    SELECT study_uid, entity AS sop_uid, true AS floats FROM gaps WHERE kind = 'annotation-without-image' GROUP BY ALL
+), items AS (
+    SELECT o.person_id, o.study_uid, o.kind, CASE WHEN o.kind IN ('report', 'document', 'rejection') THEN o.sop_uid ELSE o.series_uid END AS item,
         min(coalesce(iso_moment(made_date, made_time), iso_moment(study_date, study_time))) AS at,
         coalesce(min(nullif(trim(title), '')), min(document_title(title_code))) AS titled, min(object_word(sop_class_uid, modality)) AS word,
         coalesce(min(nullif(trim(label), '')), min(nullif(trim(series_description), ''))) AS label,
         list_sort(list(DISTINCT modality) FILTER (modality IS NOT NULL)) AS modalities, list_sort(list(DISTINCT source)) AS sources,
-        count(DISTINCT series_uid) AS series, count(DISTINCT sop_uid) AS objects, min(nullif(status, '')) AS status,
-        min(nullif(trim(accession), '')) AS accession
-    FROM context_objects WHERE kind IS NOT NULL AND kind <> 'image' GROUP BY person_id, study_uid, kind, item
-), absent AS (
-    SELECT source, entity, list_sort(list(DISTINCT kind)) AS missing FROM gaps GROUP BY source, entity
-), floating AS (
-    SELECT entity, study_uid, 'annotation-without-image' AS kind FROM gaps WHERE kind = 'annotation-without-image'
-), adrift AS (
-    SELECT o.person_id, o.study_uid, o.kind, CASE WHEN o.kind IN ('report', 'document', 'rejection') THEN o.sop_uid ELSE o.series_uid END AS item
-    FROM context_objects o SEMI JOIN floating f ON f.entity = o.sop_uid AND f.study_uid = o.study_uid GROUP BY ALL
-), told AS (
+        count(DISTINCT series_uid) AS series, count(DISTINCT o.sop_uid) AS objects, min(nullif(status, '')) AS status,
+        min(nullif(trim(accession), '')) AS accession, coalesce(bool_or(f.floats), false) AS floats
+    FROM context_objects o LEFT JOIN floating f ON f.study_uid = o.study_uid AND f.sop_uid = o.sop_uid
+    WHERE o.kind IS NOT NULL AND o.kind <> 'image' GROUP BY ALL
+)
+SELECT person_id, c.at, 'study' AS kind, coalesce(description, array_to_string(modalities, ' ')) AS what, sources[1] AS source, sources, study_uid,
+    accession, accession_key, modalities, series, objects, reports, order_id, study_uid AS item, NULL AS status, missing, notes
+FROM study_context c
+UNION ALL BY NAME
+SELECT i.person_id, i.at, i.kind, coalesce(i.titled, CASE WHEN i.label <> i.word THEN i.word || ': ' || i.label END, i.word, i.label, i.kind) AS what,
+    i.sources[1] AS source, i.sources, i.study_uid, i.accession, i.modalities, i.series, i.objects, i.item, i.status,
+    CASE WHEN i.floats THEN ['annotation-without-image'] ELSE []::VARCHAR[] END AS missing, []::VARCHAR[] AS notes
+FROM items i;
+-- What feeds tell: orders and reports, each with the study it leads to and the person its identifier names (NULL: not known).
+CREATE OR REPLACE VIEW feed_items AS
+WITH told AS (
     SELECT feed, 'order' AS kind, order_id AS id, coalesce(scheduled, ordered) AS at, description, modality, accession, accession_issuer, status
     FROM feed_orders
     UNION ALL
     SELECT feed, 'report', report_id, issued, description, modality, accession, accession_issuer, status FROM feed_reports
 ), belonging AS (
-    SELECT feed, kind, id, min(person_id) AS person_id, min(study_uid) AS study_uid, min(state) AS state, count(DISTINCT study_uid) AS studies
-    FROM feed_links GROUP BY feed, kind, id
-), owned AS (
-    SELECT person_id, feed, kind, id, study_uid, state FROM belonging WHERE person_id IS NOT NULL
-    UNION ALL
-    -- whose a row of a feed is tells the study it leads to, when its own identifier doesn't
-    SELECT s.person_id, b.feed, b.kind, b.id, b.study_uid, b.state FROM study_context s
-    JOIN belonging b ON b.study_uid = s.study_uid WHERE b.person_id IS NULL
+    SELECT feed, kind, id, min(person_id) AS person_id, min(study_uid) AS study_uid, min(state) AS state FROM feed_links GROUP BY feed, kind, id
+), absent AS (
+    SELECT source AS feed, split_part(kind, '-', 1) AS of_kind, entity AS id, list_sort(list(DISTINCT kind)) AS missing
+    FROM gaps SEMI JOIN (SELECT DISTINCT feed AS source FROM feed_links) USING (source) GROUP BY ALL
+), numbers AS (
+    SELECT source AS feed, issuer, trim(accession) AS accession, min(accession_key) AS accession_key FROM accessions GROUP BY ALL
 )
-SELECT person_id, c.at, 'study' AS kind, coalesce(description, array_to_string(modalities, ' ')) AS what, sources[1] AS source, sources, study_uid,
-    accession, accession_key, modalities, series, objects, reports, order_id, study_uid AS item,
-    CASE WHEN c.at IS NOT NULL THEN rank() OVER (PARTITION BY person_id ORDER BY c.at NULLS LAST) - 1 END AS priors,
-    NULL AS status, missing, notes
-FROM study_context c
+SELECT b.person_id, left(t.at, 19) AS at, t.kind, coalesce(nullif(trim(t.description), ''), nullif(trim(t.modality), ''), t.kind) AS what,
+    t.feed AS source, [t.feed] AS sources, b.study_uid, nullif(trim(t.accession), '') AS accession, a.accession_key,
+    CASE WHEN trim(t.modality) <> '' THEN [upper(trim(t.modality))] END AS modalities, CASE WHEN t.kind = 'order' THEN t.id END AS order_id, t.id AS item,
+    t.status, coalesce(m.missing, []) AS missing, CASE WHEN b.state = 'suggested' THEN ['suggested'] ELSE []::VARCHAR[] END AS notes
+FROM told t LEFT JOIN belonging b ON b.feed = t.feed AND b.kind = t.kind AND b.id = t.id
+    LEFT JOIN numbers a ON a.feed = t.feed AND a.issuer = coalesce(trim(t.accession_issuer), '') AND a.accession = trim(t.accession)
+    LEFT JOIN absent m ON m.feed = t.feed AND m.of_kind = t.kind AND m.id = t.id;
+-- A person's history over all archives and feeds, in the order of time; a row of a feed whose person isn't known is the study's.
+CREATE OR REPLACE VIEW timeline AS
+SELECT * EXCLUDE (item), item, CASE WHEN kind = 'study' AND a.at IS NOT NULL
+    THEN rank() OVER (PARTITION BY person_id, kind = 'study' ORDER BY a.at NULLS LAST) - 1 END AS priors
+FROM archive_items a
 UNION ALL BY NAME
-SELECT i.person_id, i.at, i.kind, coalesce(i.titled, CASE WHEN i.label <> i.word THEN i.word || ': ' || i.label ELSE coalesce(i.word, i.label) END, i.word, i.label, i.kind) AS what,
-    i.sources[1] AS source, i.sources, i.study_uid, i.accession, i.modalities, i.series, i.objects, i.item, i.status,
-    CASE WHEN a.item IS NOT NULL THEN ['annotation-without-image'] ELSE [] END AS missing, []::VARCHAR[] AS notes
-FROM items i LEFT JOIN adrift a ON a.person_id = i.person_id AND a.study_uid = i.study_uid AND a.kind = i.kind AND a.item = i.item
+FROM feed_items WHERE person_id IS NOT NULL
 UNION ALL BY NAME
-SELECT o.person_id, left(t.at, 19) AS at, o.kind, coalesce(nullif(trim(t.description), ''), nullif(trim(t.modality), ''), o.kind) AS what,
-    o.feed AS source, [o.feed] AS sources, o.study_uid, nullif(trim(t.accession), '') AS accession, a.accession_key,
-    CASE WHEN trim(t.modality) <> '' THEN [upper(trim(t.modality))] END AS modalities, CASE WHEN o.kind = 'order' THEN o.id END AS order_id, o.id AS item,
-    t.status, coalesce(m.missing, []) AS missing, CASE WHEN o.state = 'suggested' THEN ['suggested'] ELSE []::VARCHAR[] END AS notes
-FROM owned o JOIN told t ON t.feed = o.feed AND t.kind = o.kind AND t.id = o.id
-    LEFT JOIN accessions a ON a.source = o.feed AND a.accession = trim(t.accession) AND a.issuer = coalesce(trim(t.accession_issuer), '')
-    LEFT JOIN absent m ON m.source = o.feed AND m.entity = o.id
+SELECT s.person_id, f.* EXCLUDE (person_id) FROM feed_items f
+    JOIN (SELECT DISTINCT person_id, study_uid FROM context_objects) s ON s.study_uid = f.study_uid WHERE f.person_id IS NULL
