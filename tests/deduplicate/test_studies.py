@@ -110,6 +110,13 @@ def cases() -> dict[str, tuple[str, Study, Study]]:
     base = exam(next(number))
     report = tuple(replace(one, modality="SR", description="Report") for one in base.pictures[:1])
     case("a report under its own UID", "no", base, again(base, modality="SR", pictures=report))
+    sr = replace(exam(next(number)), digests=False, modality="SR")
+    sr = replace(sr, pictures=tuple(replace(one, modality="SR") for one in sr.pictures[:1]))
+    later = replace(sr.pictures[0], at=900.0)
+    case("a report and its correction", "no", sr, again(sr, pictures=(later,)))
+    case_of = exam(next(number), digests=False, modality="SR")
+    case_of = replace(case_of, pictures=tuple(replace(one, modality="SR") for one in case_of.pictures))
+    case("reports sent again", "certain", case_of, again(case_of, archive="south"))
     base = exam(next(number))
     case("twins", "no", base, again(base, person=FIRST + 5000, accession=""))
     return found

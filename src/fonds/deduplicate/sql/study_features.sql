@@ -3,19 +3,19 @@
 -- Seconds since 1970 of a date (DA) and a time (TM, PS3.5 6.2), punctuation as in ACR-NEMA aside; NULL where one is none.
 CREATE OR REPLACE TEMP MACRO digits(x) AS nullif(regexp_replace(split_part(x, '.', 1), '[^0-9]', '', 'g'), '');
 CREATE OR REPLACE TEMP MACRO day_of(x) AS epoch(try_strptime(nullif(regexp_replace(x, '[^0-9]', '', 'g'), ''), '%Y%m%d'))::BIGINT // 86400;
-CREATE OR REPLACE TEMP MACRO second_of(x) AS epoch(try_strptime(rpad(digits(x), 6, '0'), '%H%M%S'))::BIGINT % 86400;
+CREATE OR REPLACE TEMP MACRO second_of(x) AS epoch(try_strptime(rpad(left(digits(x), 6), 6, '0'), '%H%M%S'))::BIGINT % 86400;
 CREATE OR REPLACE TEMP MACRO moment(d, t) AS day_of(d) * 86400 + second_of(t);
 -- The groups of all objects are made once, by series; everything about studies follows from that.
 CREATE TEMP TABLE study_series AS
 SELECT source, study_uid, series_uid, count(DISTINCT hash(sop_uid)) AS objects, count(*) FILTER (pixel_length IS NOT NULL) AS pictures,
-    min(Modality) AS modality, min(SeriesNumber) AS number, min(SeriesDescription) AS description,
+    nullif(trim(min(Modality)), '') AS modality, min(SeriesNumber) AS number, min(SeriesDescription) AS description,
     concat_ws('x', min("Rows"), min("Columns"), min(SliceThickness), min(ImageOrientationPatient)) AS geometry,
     min(StudyDate) AS study_date, min(StudyTime) AS study_time, min(StudyID) AS study_id,
     min(coalesce(nullif(StudyDescription, ''), nullif(RequestedProcedureDescription, ''), PerformedProcedureStepDescription)) AS study_description,
     min(AccessionNumber) AS accession, max(AccessionNumber) AS accession_too, min(IssuerOfAccessionNumberEntityID) AS accession_issuer,
     min(StationName) AS station, min(DeviceSerialNumber) AS serial, min(BodyPartExamined) AS body_part,
     list(DISTINCT side) FILTER (side IN ('L', 'R')) AS sides
-FROM (SELECT *, upper(coalesce(nullif(ImageLaterality, ''), Laterality)) AS side FROM told_objects)
+FROM (SELECT *, left(upper(trim(coalesce(nullif(trim(ImageLaterality), ''), Laterality))), 1) AS side FROM told_objects)
 GROUP BY source, study_uid, series_uid;
 CREATE TEMP TABLE study_features AS
 WITH joined AS (
