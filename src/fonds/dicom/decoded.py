@@ -36,6 +36,7 @@ _UNDECODABLE = (
     IndexError, MemoryError, OverflowError, UnreadableHeader,
 )  # fmt: skip
 _KEYWORDS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+_AS_STORED = dict.fromkeys(("correct_unused_bits", "apply_jls_sign_correction", "apply_j2k_sign_correction"), False)
 _GE_PRIVATE = "1.2.840.113619.5.2"  # little endian, its pixels big endian
 Values = NDArray[Any]
 
@@ -112,7 +113,8 @@ def _open(stream: BinaryIO) -> _Image:
     pixels = locate(frame, start)
     if not pixels.complete:
         raise ValueError("less pixel data than declared")
-    options = as_pixel_options(dataset, pixel_keyword=keyword)
+    # bits that aren't used are cleared here, signs among them, so pydicom need not
+    options = as_pixel_options(dataset, pixel_keyword=keyword, **_AS_STORED)
     options.setdefault("samples_per_pixel", 1)
     options["pixel_vr"] = "OW" if frame.implicit else head[4:6].decode("latin-1")
     return _Image(frame, pixels, options, _number(dataset, "HighBit"), _overlaid(dataset))
