@@ -71,7 +71,8 @@ def settle_by_id(project: Project, unsettled: tuple[str, ...] = (), apart: tuple
     `unsettled` still wait for an answer."""
     with Catalog(project).connect() as connection:
         rows = connection.sql(
-            "SELECT record_id, source, coalesce(nullif(r.issuer, ''), s.issuer) AS issuer, PatientID "
+            "SELECT record_id, source, coalesce(nullif(r.issuer, ''), s.issuer) AS issuer, PatientID, "
+            "PatientName, PatientBirthDate, PatientSex "
             "FROM patient_records r JOIN sources s USING (source)"
         ).pl()
     write(project, "match_records", [{**row, "origin": "archive", "studies": 1} for row in rows.to_dicts()])

@@ -169,7 +169,7 @@ BELONGING = (
             "issuer": (TEXT, "assigning authority: the object's own, else the source's, '' when none is known"),
             "accession": (TEXT, "as written"),
             "accession_key": (TEXT, "the same for all spellings that mean one accession number"),
-            "how": (TEXT, "as-written | padding | prefix | placeholder (no number, no key): how the spelling came to its key"),
+            "how": (TEXT, "as-written | padding | prefix: how the spelling came to its key; placeholder: it has none"),
             "studies": (WHOLE, "studies that carry it; 0 in a feed"),
             "persons": (WHOLE, "persons they belong to"),
             "problem": (TEXT, "two-patients | site-collision | several-studies | NULL"),

@@ -158,11 +158,14 @@ FROM told t LEFT JOIN belonging b ON b.feed = t.feed AND b.kind = t.kind AND b.i
     LEFT JOIN absent m ON m.feed = t.feed AND m.of_kind = t.kind AND m.id = t.id;
 -- A person's history over all archives and feeds, in the order of time; a row of a feed whose person isn't known is the study's.
 CREATE OR REPLACE VIEW timeline AS
-SELECT * EXCLUDE (item), item, CASE WHEN kind = 'study' AND a.at IS NOT NULL
-    THEN rank() OVER (PARTITION BY person_id, kind = 'study' ORDER BY a.at NULLS LAST) - 1 END AS priors
-FROM archive_items a
-UNION ALL BY NAME
-FROM feed_items WHERE person_id IS NOT NULL
-UNION ALL BY NAME
-SELECT s.person_id, f.* EXCLUDE (person_id) FROM feed_items f
-    JOIN (SELECT DISTINCT person_id, study_uid FROM context_objects) s ON s.study_uid = f.study_uid WHERE f.person_id IS NULL
+WITH every AS (
+    SELECT * EXCLUDE (item), item, CASE WHEN kind = 'study' AND a.at IS NOT NULL
+        THEN rank() OVER (PARTITION BY person_id, kind = 'study' ORDER BY a.at NULLS LAST) - 1 END AS priors
+    FROM archive_items a
+    UNION ALL BY NAME
+    FROM feed_items WHERE person_id IS NOT NULL
+    UNION ALL BY NAME
+    SELECT s.person_id, f.* EXCLUDE (person_id) FROM feed_items f
+        JOIN (SELECT DISTINCT person_id, study_uid FROM context_objects) s ON s.study_uid = f.study_uid WHERE f.person_id IS NULL
+)
+SELECT person_id, iso_day(e.at) AS day, e.* EXCLUDE (person_id) FROM every e
