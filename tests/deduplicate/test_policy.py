@@ -61,10 +61,7 @@ def test_the_shipped_policy_keeps_the_whole_copy_of_the_first_archive(project: P
 @pytest.mark.parametrize(
     ("keep", "kept", "why"),
     [
-        ("[source-order]", "first", "source-order"),
         ("[newer, source-order]", "edited", "newer"),
-        ("[older]", "first", "older"),
-        ("[richer, source-order]", "edited", "richer"),
         ("[larger]", "first", "larger"),
         ("[uncompressed, richer]", "edited", "richer"),
     ],
@@ -161,28 +158,21 @@ def pictures() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("verdict", "subject", "expected"),
-    [
-        ("keep", "card|b", {"a": "drop-copy", "b": "keep"}),
-        ("drop-copy", "", {"a": "keep", "b": "drop-copy"}),
-        ("drop-copy", "rad|a", {"a": "drop-copy", "b": "inform"}),
-        ("separate", "", {"a": "inform", "b": "inform"}),
-    ],
-)
-def test_a_person_decides_on_one_picture_under_two_uids(
-    project: Project, verdict: str, subject: str, expected: dict[str, str]
-) -> None:
+def test_a_person_decides_on_one_picture_under_two_uids(project: Project) -> None:
     rows = found(project, *pictures())
     group = next(row["group_id"] for row in rows if row["class"] == "e")
     assert {name: one for name, (one, _) in told(rows, "e").items()} == {"a": "inform", "b": "inform"}
-    decisions.record(project, "duplicate", group, subject, verdict=verdict, who="ann")
-    answer = [row for row in found(project, *pictures()) if row["class"] == "e"]
-    assert {row["member"]: row["disposition"] for row in answer} == expected
-    for row in answer:
-        if row["disposition"] == "drop-copy":
-            assert row["kept_location"] != row["member"]
-            assert row["why"] == f"decided: {verdict}"
+    for verdict, subject, expected in (
+        ("keep", "card|b", {"a": "drop-copy", "b": "keep"}),
+        ("drop-copy", "rad|a", {"a": "drop-copy", "b": "inform"}),
+        ("separate", "", {"a": "inform", "b": "inform"}),
+    ):
+        number = decisions.record(project, "duplicate", group, subject, verdict=verdict, who="ann")
+        answer = [row for row in found(project, *pictures()) if row["class"] == "e"]
+        assert {row["member"]: row["disposition"] for row in answer} == expected
+        dropped = [row for row in answer if row["disposition"] == "drop-copy"]
+        assert {(row["kept_location"], row["why"]) for row in dropped} <= {("b", f"decided: {verdict}")}
+        decisions.undo(project, number, "ann")
 
 
 def test_the_mistakes_of_a_policy_are_told_with_what_is_allowed(project: Project) -> None:
