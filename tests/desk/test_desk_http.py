@@ -39,7 +39,7 @@ def acts(project: Project) -> list[tuple[str, str, str]]:
 
 
 def test_nobody_sees_anything_before_giving_a_name(visitor: TestClient) -> None:
-    for path in ("/", address(UNSURE), "/changes", "/duplicates", "/decisions"):
+    for path in ("/", address(UNSURE), "/changes", "/duplicates", "/duplicates/G2", "/refused", "/decisions"):
         answer = visitor.get(path, follow_redirects=False)
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/sign-in?back=")
@@ -111,7 +111,7 @@ def test_objects_given_to_another_patient_are_shown_with_that_one(steward: TestC
 
 
 def test_a_name_that_is_a_script_is_text_on_every_page(steward: TestClient) -> None:
-    for path in ("/", address(SCRIPT), "/changes", "/duplicates"):
+    for path in ("/", address(SCRIPT), "/changes", "/duplicates", "/duplicates/G2", "/refused"):
         page = steward.get(path).text
         assert "<script>" not in page
         assert page.count("<script") == 1, "the desk's own file"
@@ -172,7 +172,7 @@ def test_two_stewards_never_overrule_each_other_unknowingly(steward: TestClient,
 )
 def test_a_post_without_the_forms_token_is_refused(steward: TestClient, project: Project, path: str) -> None:
     decisions.record(project, "pair", *CLEAR, verdict="link", who="Ben")
-    form = {"verdict": "link", "subject": "names.two-words", "choice": "separate|", "name": "Eve"}
+    form = {"verdict": "link", "subject": "names.two-words", "name": "Eve"}
     for forged in ({}, {"token": ""}, {"token": "x"}, {"token": "WyJ4Il0.forged"}, {"token": "ü"}):
         assert steward.post(path, data=form | forged, follow_redirects=False).status_code == 403
     assert decisions.all_decisions(project).height == 1
@@ -226,7 +226,16 @@ def test_every_answer_carries_the_safety_headers(steward: TestClient) -> None:
 
 
 def test_pages_have_nothing_inline_that_the_policy_would_stop(steward: TestClient) -> None:
-    for path in ("/", address(SCRIPT), "/changes", "/duplicates", "/decisions", "/sign-in"):
+    for path in (
+        "/",
+        address(SCRIPT),
+        "/changes",
+        "/duplicates",
+        "/duplicates/G2",
+        "/refused",
+        "/decisions",
+        "/sign-in",
+    ):
         page = steward.get(path).text
         assert not re.search(r"\s(style|on[a-z]+)=", page), path
         assert not re.search(r'(src|href)="(?!/|#)', page), path
@@ -256,16 +265,6 @@ def test_one_value_is_rejected(steward: TestClient, project: Project) -> None:
     form = {"token": token(steward), "subject": "C-C-221-s", "verdict": "reject"}
     assert "rejected by Ann Steward" in steward.post("/changes", data=form).text
     assert decisions.standing(project, "change")["subject_a"].to_list() == ["C-C-221-s"]
-
-
-def test_a_collision_is_decided(steward: TestClient, project: Project) -> None:
-    page = steward.get("/duplicates").text
-    choice = re.findall(r'value="(keep\|[^"]+)"', page)[1]
-    answer = steward.post("/duplicates/G2", data={"token": token(steward), "choice": choice})
-    assert "keep this one" in answer.text
-    row = decisions.standing(project, "duplicate").row(0, named=True)
-    assert (row["subject_a"], row["verdict"], f"keep|{row['subject_b']}") == ("G2", "keep", choice)
-    assert steward.post("/duplicates/G2", data={"token": token(steward), "choice": "burn|"}).status_code == 422
 
 
 def test_the_desk_sees_what_a_stage_has_published_since(steward: TestClient, project: Project) -> None:

@@ -87,7 +87,7 @@ def decide_pair(
     else:
         number = decisions.record(project, "pair", a, b, verdict=verdict, who=session.who, comment=comment)
         query["told"] = str(number)
-    return RedirectResponse(_with(following or "/", query), 303)
+    return RedirectResponse(leading(following or "/", query), 303)
 
 
 @router.post("/changes")
@@ -103,7 +103,7 @@ def decide_change(
     number = decisions.record(
         project_of(request), "change", subject, "", verdict=verdict, who=session.who, comment=comment
     )
-    return RedirectResponse(_with("/changes", {"told": str(number)}), 303)
+    return RedirectResponse(leading("/changes", {"told": str(number)}), 303)
 
 
 @router.post("/choices")
@@ -134,36 +134,17 @@ def choose(
         kind, a, b = "change", change, chosen["value"] if chosen else ""
         verdict = "choose" if chosen else "reject"
     number = decisions.record(project, kind, a, b, verdict=verdict, who=session.who, comment=comment)
-    return RedirectResponse(_with("/changes", {"told": str(number)}), 303)
-
-
-@router.post("/duplicates/{group}")
-def decide_duplicate(
-    request: Request,
-    *,
-    session: Steward,
-    group: str,
-    choice: Annotated[str, Form(max_length=2000)],
-    comment: Comment = "",
-) -> Response:
-    """Keep one member (`keep|source|member`), or let all stay (`separate|`)."""
-    verdict, _, member = choice.partition("|")
-    if verdict not in {"keep", "separate"}:
-        raise HTTPException(422, "Choose the object that stays, or that all stay.")
-    number = decisions.record(
-        project_of(request), "duplicate", group, member, verdict=verdict, who=session.who, comment=comment
-    )
-    return RedirectResponse(_with("/duplicates", {"told": str(number)}), 303)
+    return RedirectResponse(leading("/changes", {"told": str(number)}), 303)
 
 
 @router.post("/decisions/{number}/undo")
 def undo(request: Request, session: Steward, number: int, back: Back = "/decisions") -> Response:
     """Take a decision back; the taking back is a decision on record itself."""
     made = decisions.undo(project_of(request), number, session.who)
-    return RedirectResponse(_with(local(back), {"told": str(made)}), 303)
+    return RedirectResponse(leading(local(back), {"told": str(made)}), 303)
 
 
-def _with(path: str, query: dict[str, str]) -> str:
+def leading(path: str, query: dict[str, str]) -> str:
     """The path with these parameters in place of its own `told`."""
     bare = urlsplit(path)
     kept = [part for part in bare.query.split("&") if part and not part.startswith("told=")]

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from fonds.desk import actions, pages
+from fonds.desk import actions, duplicates, pages
 from fonds.desk.auth import Sessions
 from fonds.desk.reading import Reader
 from fonds.errors import DecisionRefused
@@ -42,6 +42,7 @@ def create_app(project: Project) -> FastAPI:
     app.state.sessions = Sessions(project)
     app.state.reader = Reader(project)
     app.include_router(pages.router)
+    app.include_router(duplicates.router)
     app.include_router(actions.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)

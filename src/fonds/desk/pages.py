@@ -1,4 +1,4 @@
-"""The pages that show: the queue, one pair, proposed changes, duplicates, decisions."""
+"""The pages that show: the queue, one pair, proposed changes, decisions."""
 
 from __future__ import annotations
 
@@ -24,17 +24,13 @@ VERDICTS = {
     "reject": "rejected",
     "keep": "keep this one",
     "drop-copy": "drop this copy",
-    "separate": "all stay",
+    "separate": "all stay as they are",
+    "remap": "new UIDs",
+    "unite": "one examination",
     "choose": "chosen",
     "map": "mapped",
     "none": "none of these",
     "undone": "taken back",
-}
-CLASSES = {
-    "c": "Same UID and pixels, other attributes",
-    "d": "Same UID, other pixels",
-    "f": "One SOP Instance UID in two series or studies",
-    "g": "One Study UID on two patients",
 }
 LISTED = 200
 router = APIRouter()
@@ -130,16 +126,6 @@ def changes(request: Request, session: Steward, told: int | None = None) -> Resp
         found = proposals.steward_rules(project_of(request), cursor)
         counts = rows(cursor, "counts", {})[0]
     return show(request, session, "changes.html", counts, {"rules": found, "told": decision(request, told)})
-
-
-@router.get("/duplicates", response_class=HTMLResponse)
-def duplicates(request: Request, session: Steward, told: int | None = None) -> Response:
-    """Groups of duplicates that are held until someone decides."""
-    with reader(request).cursor() as cursor:
-        found = proposals.groups(cursor)
-        counts = rows(cursor, "counts", {})[0]
-    shown = {"groups": found, "classes": CLASSES, "told": decision(request, told)}
-    return show(request, session, "duplicates.html", counts, shown)
 
 
 @router.get("/decisions", response_class=HTMLResponse)

@@ -1,9 +1,8 @@
-"""Changes that wait for a steward, by rule; and groups of duplicates that are held."""
+"""Changes that wait for a steward, by rule."""
 
 from __future__ import annotations
 
 import json
-from itertools import groupby
 from typing import Any
 
 import duckdb
@@ -17,8 +16,6 @@ INDEX_RULES = """
 SELECT rule, list_sort(list(DISTINCT index_source)), list_sort(list(DISTINCT attribute))
 FROM drift WHERE winner = 'index' AND needs = 'steward' GROUP BY rule
 """
-# which class a group is called by when its members stand in several
-SERIOUSNESS = ("g", "d", "f", "c", "b", "a", "e", "j", "h", "i")
 
 
 def steward_rules(project: Project, cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -72,16 +69,3 @@ def _chosen(question: dict[str, Any]) -> Any:
         return {"choose": question["answer"], "approve": question["candidates"][0]["value"]}.get(question["verdict"])
     code = json.loads(question["answer"])["value"]
     return next((one["value"] for one in question["candidates"] if one["code"] == code), code)
-
-
-def groups(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Groups of duplicates that are held or decided, with their members."""
-    members = rows(cursor, "duplicates", {})
-    found = []
-    for group, rest in groupby(members, key=lambda row: row["group_id"]):
-        listed = list(rest)
-        letter = min((one for row in listed for one in row["classes"]), key=SERIOUSNESS.index)
-        decided = [row for row in listed if row["decision_id"] is not None]
-        latest = max(decided, key=lambda row: row["decision_id"]) if decided else None
-        found.append({"class": letter, "group_id": group, "members": listed, "decision": latest})
-    return sorted(found, key=lambda group: (SERIOUSNESS.index(group["class"]), group["group_id"]))

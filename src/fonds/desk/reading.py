@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from fonds.catalog.store import Catalog
-from fonds.operations import decisions
+from fonds.operations import decisions, runs
 from fonds.project.settings import Project
 
 SQL = Path(__file__).parent / "sql"
@@ -29,12 +29,17 @@ class Reader:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor with the views of the catalog and of prepared.sql, and `standing`: the decisions that count now."""
+        """A cursor over the catalog and prepared.sql, with `standing`: the decisions that count now.
+
+        `deduplicated` says up to when decisions are heeded in the table `duplicates`.
+        """
         with self._lock:
             stamp = self._published()
             if self._connection is None or stamp != self._stamp:
                 # the old connection is only let go: cursors that still read from it keep its database alive
                 self._connection, self._stamp = Catalog(self.project).connect(), stamp
+                self._connection.execute("CREATE TABLE deduplicated (started VARCHAR)")
+                self._connection.execute("INSERT INTO deduplicated VALUES (?)", [_obeyed(self.project)])
                 self._connection.execute((SQL / "prepared.sql").read_text(encoding="utf-8"))
             cursor = self._connection.cursor()
         with cursor:
@@ -49,6 +54,12 @@ class Reader:
         except FileNotFoundError:
             return Catalog(self.project).versions()
         return (state.st_mtime_ns, state.st_ino)
+
+
+def _obeyed(project: Project) -> str | None:
+    """When the deduplicate stage began last that came to its end."""
+    done = runs.runs(project).filter((pl.col("stage") == "deduplicate") & (pl.col("status") != "failed"))
+    return done.filter(pl.col("ended").is_not_null())["started"].max()  # type: ignore[return-value]
 
 
 def rows(cursor: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,5 +6,7 @@ SELECT (SELECT count(*) FROM queued p ANTI JOIN (FROM standing WHERE kind = 'pai
     + (SELECT count(DISTINCT (q.subject_a, q.question)) FROM questions q ANTI JOIN standing s
         ON s.kind = q.kind AND s.subject_a = q.subject_a AND question_of(s.kind, s.subject_b) = q.question
         WHERE q.state = 'proposed') AS changes,
-    (SELECT count(DISTINCT group_id) FROM duplicates d ANTI JOIN (FROM standing WHERE kind = 'duplicate') s
-        ON s.subject_a = d.group_id WHERE d.disposition = 'hold') AS duplicates
+    (SELECT count(*) FROM duplicate_groups g LEFT JOIN (
+        SELECT subject_a AS group_id, max("at") AS decided_at FROM standing WHERE kind = 'duplicate' GROUP BY subject_a) s
+        USING (group_id) WHERE waits(g.held, s.decided_at)) AS duplicates,
+    (SELECT count(*) FROM refused) AS refused

@@ -55,4 +55,43 @@ FROM (
 );
 CREATE MACRO question_of(kind, subject_b) AS CASE WHEN kind = 'mapping' THEN
     concat_ws(chr(31), json_extract_string(subject_b, '$.spelling'), json_extract_string(subject_b, '$.modalities'))
-    ELSE '' END
+    ELSE '' END;
+-- Groups of duplicates that people may be asked about: all but those whose copies are equal, or parts of one study, and
+-- that the policy settled. `held_studies` and `held_objects` are what waits until a group is decided.
+CREATE TABLE duplicate_groups AS
+WITH asked AS (
+    SELECT DISTINCT group_id FROM duplicates
+    WHERE class NOT IN ('a', 'b', 'i') OR disposition = 'hold' OR starts_with(why, 'decided: ')
+), told AS (
+    SELECT group_id, arg_min(class, strpos('gdfcbaejhi', class)) AS class, min(level) AS level, max(score) AS score, min(band) AS band,
+        bool_or(disposition = 'hold') AS held, list_sort(list(DISTINCT source)) AS sources,
+        count(DISTINCT (source, member)) AS members, count(DISTINCT content) AS contents,
+        list_sort(list_distinct(flatten(list(differs)))) AS differs,
+        list(DISTINCT study_uid) FILTER (disposition = 'hold') AS studies
+    FROM duplicates SEMI JOIN asked USING (group_id) GROUP BY group_id
+), waiting AS (
+    SELECT group_id, unnest(studies) AS study_uid FROM told
+), sizes AS (
+    SELECT StudyInstanceUID AS study_uid, count(*) AS objects FROM instances
+    SEMI JOIN waiting ON waiting.study_uid = StudyInstanceUID GROUP BY StudyInstanceUID
+), held AS (
+    SELECT group_id, count(*) AS held_studies, sum(objects)::BIGINT AS held_objects
+    FROM waiting JOIN sizes USING (study_uid) GROUP BY group_id
+)
+SELECT t.* EXCLUDE (studies), coalesce(h.held_studies, 0) AS held_studies, coalesce(h.held_objects, 0) AS held_objects
+FROM told t LEFT JOIN held h USING (group_id);
+-- A group waits while it is held and nobody decided; and when the stage obeyed the decision and it is held all the same.
+CREATE MACRO waits(held, decided_at) AS held AND (decided_at IS NULL
+    OR coalesce(decided_at::TIMESTAMP < (SELECT max(started)::TIMESTAMP FROM deduplicated), false));
+-- New UIDs that can't be given: what for, and why
+CREATE TABLE refused AS
+WITH told AS (
+    SELECT cause, class, source, location, reason, detail, true AS renamed FROM remaps WHERE state = 'refused'
+    UNION ALL BY NAME
+    SELECT unnest(string_split(cause, ', ')) AS cause, source, location, reason, false AS renamed
+    FROM rewrites WHERE state = 'refused'
+)
+SELECT cause, max(class) AS class, coalesce(min(reason) FILTER (renamed), min(reason)) AS reason, min(detail) AS detail,
+    list_sort(list(DISTINCT source)) AS sources, count(DISTINCT (source, location)) FILTER (renamed) AS objects,
+    count(DISTINCT (source, location)) FILTER (NOT renamed) AS pointing
+FROM told GROUP BY cause

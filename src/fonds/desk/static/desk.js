@@ -37,7 +37,7 @@
     } else if (listed.length && key === "enter" && document.activeElement === document.body) {
       listed[0].click();
     } else {
-      const target = /^[a-z]$/.test(key) && document.querySelector(`[data-key="${key}"]`);
+      const target = /^[a-z0-9]$/.test(key) && document.querySelector(`[data-key="${key}"]`);
       if (!target) return false;
       target.click();
     }
