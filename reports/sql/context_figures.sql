@@ -1,10 +1,16 @@
--- What stands around the studies, in one row
-SELECT (SELECT count(DISTINCT study_uid) FROM study_context WHERE images > 0) AS studies_with_images,
-    (SELECT count(DISTINCT study_uid) FROM study_context WHERE images > 0 AND reports > 0) AS with_report,
-    (SELECT count(DISTINCT study_uid) FROM gaps WHERE kind = 'images-without-report') AS without_report,
-    (SELECT count(*) FROM feed_orders) AS orders, (SELECT count(*) FROM feed_reports) AS reports,
-    (SELECT count(DISTINCT (feed, kind, id)) FROM feed_links WHERE state = 'linked') AS linked,
-    (SELECT count(DISTINCT (feed, kind, id)) FROM feed_links WHERE state = 'suggested') AS suggested,
-    (SELECT count(DISTINCT (feed, kind, id)) FROM feed_links WHERE state = 'none') AS unlinked,
-    (SELECT count(DISTINCT accession_key) FROM accessions) AS accession_numbers,
-    (SELECT count(*) FROM accessions WHERE how IN ('padding', 'prefix')) AS other_spellings
+-- What stands around the studies; NULL (a dash) where no feed tells of orders or reports
+WITH pictured AS (
+    SELECT DISTINCT study_uid FROM study_context WHERE images > 0
+), told AS (
+    SELECT kind, count(DISTINCT (feed, id)) AS rows, count(DISTINCT (feed, id)) FILTER (state = 'linked') AS linked,
+        count(DISTINCT (feed, id)) FILTER (state = 'suggested') AS suggested FROM feed_links GROUP BY kind
+)
+SELECT 'Studies with images' AS label, count(*)::DOUBLE AS value, 'whole' AS format, NULL AS note FROM pictured
+UNION ALL SELECT 'Without a report that is expected', count(DISTINCT study_uid)::DOUBLE, 'whole', NULL
+    FROM gaps WHERE kind = 'images-without-report'
+UNION ALL SELECT 'Orders that found their study', any_value(linked)::DOUBLE, 'whole',
+    format('of {:,}; {:,} more are suggested', any_value(rows), any_value(suggested)) FROM told WHERE kind = 'order'
+UNION ALL SELECT 'Reports of feeds that found their study', any_value(linked)::DOUBLE, 'whole',
+    format('of {:,}; {:,} more are suggested', any_value(rows), any_value(suggested)) FROM told WHERE kind = 'report'
+UNION ALL SELECT 'Accession numbers', count(DISTINCT accession_key)::DOUBLE, 'whole',
+    format('in {:,} spellings', count(*)) FROM accessions WHERE accession_key IS NOT NULL

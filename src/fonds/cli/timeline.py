@@ -151,7 +151,7 @@ def _entry(grid: Table, head: Row, below: list[Row]) -> None:
         # the day stands once, before what belongs to it
         same = (item["at"] or "")[:10] == (head["at"] or "")[:10]
         when = "" if same else f"[dim]{_when(item['at'])[:10]}[/]"
-        facts = _facts(item)
+        facts = _facts(item, study=head)
         grid.add_row(when, f"[dim]└[/] {item['kind']}", value_text(item["what"]) + f"[dim] · {facts}[/]")
         _missing(grid, item)
 
@@ -162,8 +162,8 @@ def _missing(grid: Table, item: Row) -> None:
         grid.add_row("", "", f"[yellow]✗ {'; '.join(words.get(kind, kind) for kind in item['missing'])}[/]")
 
 
-def _facts(item: Row) -> str:
-    """Where it is, and its figures, in one line."""
+def _facts(item: Row, study: Row | None = None) -> str:
+    """Where it is, and its figures, in one line; the accession number where it isn't that of its study."""
     from rich.markup import escape
 
     parts = [", ".join(item["sources"])]
@@ -175,7 +175,7 @@ def _facts(item: Row) -> str:
         parts.append(counted(item["objects"], "object"))
     if item["status"]:
         parts.append(item["status"])
-    if item["accession"] and item["kind"] in ("study", "order"):
+    if item["accession"] and (study is None or item["accession_key"] not in (None, study["accession_key"])):
         parts.append(f"accession {item['accession']}")
     parts += ["suggested only" if note == "suggested" else note for note in item["notes"]]
     return escape(" · ".join(parts))
@@ -190,6 +190,6 @@ def _grid() -> Table:
 
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     grid.add_column(width=16, no_wrap=True)
-    grid.add_column(width=14, overflow="fold")
+    grid.add_column(width=13, overflow="fold")
     grid.add_column(ratio=1, overflow="fold")
     return grid

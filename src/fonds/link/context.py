@@ -87,6 +87,7 @@ def settings(rules: Context) -> list[str]:
         "learn_share()": str(learn.share),
         "learn_days()": str(learn.days),
         "crowd()": str(rules.accessions.crowd),
+        "coverage()": str(rules.coverage),
         "order_days()": str(windows.order),
         "report_days()": str(windows.report),
     }

@@ -101,6 +101,9 @@ class Context(Definition):
     reports: Reports
     waivers: tuple[Waiver, ...] = ()
     windows: Windows = Windows()
+    coverage: float = Field(
+        default=0.2, gt=0, le=1, description="share of an archive's studies that have orders before the others lack one"
+    )
     accessions: Accessions = Accessions()
     sources: dict[str, OfSource] = Field(default={}, description="archive or feed: what holds for it alone")
 

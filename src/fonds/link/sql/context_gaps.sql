@@ -31,8 +31,9 @@ CREATE TEMP TABLE study_places AS
 SELECT source, study_uid, bool_or(kind = 'image') AS pictured, bool_or(report) AS reported FROM study_parts GROUP BY source, study_uid;
 CREATE TEMP TABLE feed_reported AS
 SELECT study_uid, bool_or(status <> 'preliminary') AS final FROM feed_fulfilled WHERE kind = 'report' GROUP BY study_uid;
--- Which studies a feed of orders speaks of: those of the archives its orders led to, and of the issuers it names, from its
--- first to its last day.
+-- Which studies feeds of orders speak of: those of the archives their orders led to, and of the issuers they name, from the
+-- first to the last day, where a share of the studies of that time has orders. A study that two archives hold, or a patient
+-- sent over, makes no feed of the other department's.
 CREATE TEMP TABLE covered_studies AS
 WITH spans AS (
     SELECT p.source, o.feed, min(s.day) AS first, max(s.day) AS last
@@ -44,9 +45,14 @@ WITH spans AS (
     WHERE t.kind = 'order' GROUP BY ALL
 ), whole AS (
     SELECT source, feed, min(first) AS first, max(last) AS last FROM spans GROUP BY ALL
+), dated AS (
+    SELECT DISTINCT p.source, p.study_uid, w.feed, o.study_uid IS NOT NULL AS ordered FROM study_places p JOIN study_standing s USING (study_uid)
+        JOIN whole w ON w.source = p.source
+        LEFT JOIN (SELECT DISTINCT study_uid FROM feed_link_rows WHERE kind = 'order' AND state = 'linked') o ON o.study_uid = p.study_uid
+    WHERE p.pictured AND s.day BETWEEN w.first AND w.last
 )
-SELECT DISTINCT p.source, p.study_uid FROM study_places p JOIN study_standing s USING (study_uid) JOIN whole w ON w.source = p.source
-WHERE p.pictured AND s.day BETWEEN w.first AND w.last;
+SELECT DISTINCT source, study_uid FROM dated
+SEMI JOIN (SELECT source, feed FROM dated GROUP BY ALL HAVING count(*) FILTER (ordered) >= coverage() * count(*)) USING (source, feed);
 -- Annotations and measurements whose images no archive holds: none of their references leads to an image, and some to
 -- nothing; those that point to nothing at all stand beside no image.
 CREATE TEMP TABLE marking_objects AS

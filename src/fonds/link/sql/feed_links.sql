@@ -28,8 +28,9 @@ CREATE TEMP TABLE feed_direct AS
 SELECT t.feed, t.kind, t.id, s.study_uid, 'study-uid' AS how FROM feed_told t JOIN whole_studies s USING (study_uid)
 UNION ALL
 SELECT feed, kind, id, study_uid, 'accession' FROM feed_by_accession WHERE linked;
+-- What names one study, and by its number several, belongs to all of them.
 CREATE TEMP TABLE feed_straight AS
-FROM feed_direct QUALIFY how = max(how) OVER (PARTITION BY feed, kind, id);
+SELECT feed, kind, id, study_uid, max(how) AS how FROM feed_direct GROUP BY feed, kind, id, study_uid;
 -- A report without study of its own goes where its order went, and the other way round: by the numbers of one feed.
 CREATE TEMP TABLE feed_by_order AS
 WITH numbered AS (
@@ -49,15 +50,20 @@ FROM feed_straight
 UNION ALL
 SELECT feed, kind, id, study_uid, 'order' FROM feed_by_order;
 -- What nothing joins is suggested where the person was examined about that day, in that modality or under that name. Studies
--- that have their own order or report are nobody else's.
+-- that have their own order or report are nobody else's, nor are those with another number of the same issuer: more than one
+-- sign is no slip of the hand.
 CREATE TEMP TABLE feed_near AS
 WITH lost AS (
-    SELECT t.* FROM feed_told t ANTI JOIN feed_sure USING (feed, kind, id) WHERE t.person_id IS NOT NULL AND t.day IS NOT NULL AND t.status <> 'cancelled'
+    SELECT t.*, k.accession_key, nullif(k.space, '') AS space FROM feed_told t
+    LEFT JOIN keyed_numbers k ON k.writer = t.feed AND k.issuer = t.issuer AND k.accession = t.accession ANTI JOIN feed_sure USING (feed, kind, id) WHERE t.person_id IS NOT NULL AND t.day IS NOT NULL AND t.status <> 'cancelled'
+), numbered AS (
+    SELECT study_uid, list(DISTINCT {'space': space, 'key': accession_key}) AS numbers FROM number_bearers GROUP BY study_uid
 ), likely AS (
     SELECT l.feed, l.kind, l.id, s.study_uid, abs(l.day - s.day) AS days, l.modality, l.description, s.modalities, nullif(s.description, '') AS told_as
     FROM lost l JOIN whose_studies p USING (person_id) JOIN whole_studies s ON s.study_uid = p.study_uid
-        ANTI JOIN feed_sure d ON d.study_uid = s.study_uid AND d.kind = l.kind
-    WHERE s.pictured AND CASE WHEN l.kind = 'order' THEN abs(l.day - s.day) <= order_days()
+        LEFT JOIN numbered n ON n.study_uid = s.study_uid ANTI JOIN feed_sure d ON d.study_uid = s.study_uid AND d.kind = l.kind
+    WHERE s.pictured AND NOT coalesce(list_contains(list_transform(n.numbers, lambda x: x.space), l.space)
+        AND len(list_filter(n.numbers, lambda x: x.space = l.space AND damerau_levenshtein(x.key, l.accession_key) <= 1)) = 0, false) AND CASE WHEN l.kind = 'order' THEN abs(l.day - s.day) <= order_days()
         ELSE l.day - s.day BETWEEN 0 AND report_days() END
 )
 SELECT feed, kind, id, study_uid FROM likely
