@@ -8,7 +8,7 @@ from pydicom.sequence import Sequence
 
 from fonds.samples.documents import SR, Target, by_series, evidence, reference
 from fonds.samples.images import Series
-from fonds.samples.objects import Exam, base, code
+from fonds.samples.objects import Exam, base, code, noise
 
 RTPLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 RTDOSE = "1.2.840.10008.5.1.4.1.1.481.2"
@@ -42,8 +42,7 @@ def rtdose(exam: Exam, series: Series, sop_uid: str, plan: Target) -> Dataset:
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
     ds.NumberOfFrames, ds.FrameIncrementPointer = "3", 0x3004000C
     ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 16, 16, 15, 0
-    drawn = np.arange(192, dtype=np.int64) * (exam.person.index % 97 + 3) % 60_000
-    ds.add_new(0x7FE00010, "OW", drawn.astype("<u2").tobytes())
+    ds.add_new(0x7FE00010, "OW", noise(sop_uid, (3, 8, 8), 1 << 16))
     return ds
 
 

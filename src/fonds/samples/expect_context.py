@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from datetime import date
 
 from fonds.samples import chains, documents
 from fonds.samples.expect import calendar, empty
@@ -140,11 +139,9 @@ def _orders(studies: dict[str, list[Seen]], told: list[Told], links: set[Link]) 
     for feed, kind, name, study in links:
         if kind == "order" and study:
             ordered[study].add(status[feed, kind, name])
-    days: dict[str, list[date]] = defaultdict(list)
     for one in told:
         if one.kind != "order":
             continue
-        days[one.exam.source].append(one.day)
         if (one.feed, one.kind, one.id, "") in links and one.status != "cancelled" and one.day != FUTURE:
             found.add(("order-without-study", one.feed, one.study_uid, one.id))
         if one.status == "cancelled":
@@ -156,9 +153,9 @@ def _orders(studies: dict[str, list[Seen]], told: list[Told], links: set[Link]) 
             }
     for uid, members in studies.items():
         source = _first([row for row in members if is_image(row)] or members)
-        known = [day for row in members if (day := calendar(row.get("StudyDate"))) is not None]
-        covered = source in SERVED and known and min(days[source]) <= min(known) <= max(days[source])
-        if covered and any(map(is_image, members)) and not ordered[uid] and not _waived(members):
+        # a study of no day lies in no time that a feed speaks of
+        dated = any(calendar(row.get("StudyDate")) for row in members)
+        if source in SERVED and dated and any(map(is_image, members)) and not ordered[uid] and not _waived(members):
             found.add(("study-without-order", _first(members), uid, uid))
     return found
 

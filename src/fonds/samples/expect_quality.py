@@ -9,6 +9,7 @@ from datetime import date
 
 from fonds.samples.expect import calendar, components, empty
 from fonds.samples.expect_people import Record, record_id
+from fonds.samples.people import strip_marks
 from fonds.samples.seen import Seen
 
 Finding = tuple[str, str, str, str]
@@ -258,7 +259,7 @@ def _record_findings(rows: list[Seen]) -> list[Finding]:
         if re.match(r"(Dr|Prof|Herr|Frau)\b", record.get("PatientName")):
             found.append(("PT-28", source, entity, "PatientName"))
         digits = record.get("PatientID").strip().lstrip("0")
-        name = " ".join(re.findall(r"\w+", record.get("PatientName").upper()))
+        name = " ".join(re.findall(r"\w+", strip_marks(record.get("PatientName")).upper()))
         for known in (name, record.get("PatientBirthDate") if record.known_birth else ""):
             if digits and known:
                 bare[source, digits, known].append((entity, record))

@@ -56,11 +56,15 @@ CASES = (
     *(("cardiology", case) for case in ("no order", "preliminary")),
 )
 """What is chosen for one untouched examination of a department in each whole block."""
+FIRST, LAST = date(2004, 11, 2), date(2025, 12, 1)
+"""Days of the orders, cancelled ones, with which each department's begin and end: before and after all examinations."""
 IDLE = (
     *(("radiology", case) for case in ("withdrawn", "no show", "future", "lost", "lost and reported")),
     *(("cardiology", case) for case in ("withdrawn", "no show", "lost and reported")),
+    *((source, case) for source in SERVED for case in ("first", "last")),
 )
 """Orders without images, of some person of the department in each whole block."""
+_STATUS = {**dict.fromkeys(("withdrawn", "first", "last"), "cancelled"), **dict.fromkeys(("no show", "future"), "open")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +175,10 @@ def _idle(block: Block, exams: list[Exam]) -> list[Told]:
             continue
         near = rng.choice(fitting)
         # half a year from anything of the person, so that no other examination can be meant
-        day = FUTURE if case == "future" else near.day + timedelta(days=183)
+        day = {"future": FUTURE, "first": FIRST, "last": LAST}.get(case, near.day + timedelta(days=183))
         number = f"{source[0].upper()}7{block.number % 10_000:04d}{place:04d}"
         exam = replace(near, number=near.number + 20 + place, accession=number, day=day, objects=[], study_uid="")
-        status = {"withdrawn": "cancelled", "no show": "open", "future": "open"}.get(case, "performed")
+        status = _STATUS.get(case, "performed")
         found.append(Told("order", _id(exam, number), exam, False, number, _noted(exam), day, status))
         if case == "lost and reported":
             found.append(Told("report", f"B-{exam.name}", exam, False, number, _noted(exam), day, "final"))
