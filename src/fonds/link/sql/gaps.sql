@@ -46,7 +46,7 @@ WITH out_of AS (
     SELECT 'class-differs' AS kind, 'RF-04' AS check_id, 'major' AS severity, source, study_uid, uid AS entity,
         concat(count(DISTINCT location), ' object(s) of this study say the object ', uid, ' is of SOP class ',
             string_agg(DISTINCT to_sop_class_uid, ', ' ORDER BY to_sop_class_uid), ', it is of ', min(resolved_class_uid)) AS message
-    FROM answer WHERE level = 'object' AND candidates = 1 AND to_sop_class_uid <> resolved_class_uid
+    FROM answer WHERE level = 'object' AND candidates = 1 AND to_sop_class_uid <> resolved_class_uid AND trim(resolved_class_uid) <> ''
     GROUP BY source, study_uid, uid
 ), unclear AS (
     SELECT 'ambiguous-reference' AS kind, 'XA-02' AS check_id, 'major' AS severity, source, study_uid, uid AS entity,
