@@ -153,5 +153,3 @@ def test_a_second_run_changes_nothing_and_refuses_nothing_that_went(moved: Moved
     before = [Catalog(moved.project).read(name) for name in tables]
     link(moved.project, force=True)
     assert all(Catalog(moved.project).read(name).equals(frame) for name, frame in zip(tables, before, strict=True))
-    assert plan(moved.project).counts["planned"] == moved.sent.counts["sent"]
-    assert migrate(moved.project).counts["sent"] == 0

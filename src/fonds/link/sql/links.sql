@@ -10,9 +10,10 @@ WITH pointing AS (
         nullif(trim(r.sop_class_uid), '') AS to_sop_class_uid
     FROM pointing
 ), once AS (
+    -- two carriers of one reference are named both, which is rare
     SELECT source, location, any_value(from_sop_uid) AS from_sop_uid, any_value(study_uid) AS study_uid,
-        string_agg(DISTINCT carrier, ', ' ORDER BY carrier) AS carrier, relation, to_study_uid, to_series_uid, to_sop_uid,
-        to_frame_of_reference_uid, min(to_sop_class_uid) AS to_sop_class_uid
+        CASE WHEN min(carrier) = max(carrier) THEN min(carrier) ELSE array_to_string(list_sort(list_distinct(list(carrier))), ', ') END AS carrier,
+        relation, to_study_uid, to_series_uid, to_sop_uid, to_frame_of_reference_uid, min(to_sop_class_uid) AS to_sop_class_uid
     FROM named WHERE coalesce(to_sop_uid, to_series_uid, to_study_uid, to_frame_of_reference_uid) IS NOT NULL
     GROUP BY source, location, relation, to_study_uid, to_series_uid, to_sop_uid, to_frame_of_reference_uid
 )

@@ -91,6 +91,11 @@ SELECT study_key, reason, list_sort(list(DISTINCT subject)) AS subjects FROM (
             THEN ' (the same pixels under two patients)' END)
     FROM members WHERE disposition = 'hold'
     UNION ALL
+    -- whether the object or the note is filed wrongly is for a person to say
+    SELECT f.study_key, 'critical-finding', concat('a rejection note of another patient names the object ', g.entity)
+    FROM gaps g JOIN files f ON f.source = g.source AND f.study_uid = g.study_uid AND f.sop_uid = g.entity
+    WHERE g.kind = 'rejection-of-other-patient'
+    UNION ALL
     -- what can't follow new UIDs keeps back all that would have to follow with it
     SELECT f.study_key, 'remap-refused', concat(r.cause, ' (', coalesce(r.reason, 'refused'), ')')
     FROM remaps r JOIN files f USING (source, location) WHERE r.state = 'refused'
