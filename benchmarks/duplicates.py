@@ -51,6 +51,8 @@ from fonds.project.settings import Project, load
 from fonds.samples import SOURCES
 
 STAGES = ("crawl", "normalize", "match", "deduplicate")
+PANDAS_ROWS = 1_000_000
+"""Ten million take it more memory than the stage."""
 Row = tuple[str, str, str]
 """Class, source, and member: a file's location, or a Study Instance UID for g, h and i."""
 Measured = dict[str, tuple[int, int, int]]
@@ -160,12 +162,13 @@ def grouping(project: Project) -> dict[str, float]:
         ).fetchall()[0][0]
         duckdb_seconds = time.monotonic() - start
         start = time.monotonic()
-        frame = connection.sql("SELECT source, location, SOPInstanceUID, digest_object FROM instances").df()
+        some = f"SELECT source, location, SOPInstanceUID, digest_object FROM instances LIMIT {PANDAS_ROWS}"
+        frame = connection.sql(some).df()
         sizes = frame.groupby("SOPInstanceUID").agg({"location": "count", "digest_object": "nunique"})
         by_pandas = int((sizes["location"] > 1).sum())
         pandas_seconds = time.monotonic() - start
-    assert by_duckdb == by_pandas
-    return {"duckdb_group_by": rows / duckdb_seconds, "pandas_group_by": rows / pandas_seconds}
+    assert by_duckdb == by_pandas or rows > PANDAS_ROWS
+    return {"duckdb_group_by": rows / duckdb_seconds, "pandas_group_by": len(frame) / pandas_seconds}
 
 
 def comparing(folder: Path, count: int) -> dict[str, float]:

@@ -233,7 +233,8 @@ def image(number: int, picture: np.ndarray) -> Dataset:
     ds.SOPClassUID, ds.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", f"1.2.826.0.1.3680043.9.1.{number}"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.826.0.1.3680043.9", "1.2.826.0.1.3680043.9.1"
     ds.PatientName, ds.PatientID, ds.Modality, ds.SeriesDescription = "FAMILY^GIVEN", "P1", "CT", "AXIAL"
-    ds.StudyDate, ds.AcquisitionTime, ds.InstanceNumber = "20210304", f"{100000 + number:06d}", number
+    clock = f"10{number // 60 % 60:02d}{number % 60:02d}"
+    ds.StudyDate, ds.AcquisitionTime, ds.InstanceNumber = "20210304", clock, number
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.Rows, ds.Columns = 1, "MONOCHROME2", 512, 512
     ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
     ds.PixelData = picture.astype("<u2").tobytes()
