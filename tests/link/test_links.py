@@ -63,34 +63,38 @@ def test_a_reference_said_twice_is_one_link_with_both_carriers(project: Project)
     assert [(row["relation"], row["carrier"]) for row in links] == [("content", "C"), ("evidence", "A, B")]
 
 
-@pytest.mark.parametrize(
-    ("reference", "state"),
-    [
+def test_coarser_references_resolve_by_what_they_name(project: Project) -> None:
+    cases = [
         (to(series_uid="1.2"), "resolved-here"),
         (to(series_uid="9.9", study_uid="1.1"), "dangling"),
         (to(study_uid="1.1"), "resolved-here"),
         (to(study_uid="1.7"), "resolved-other-archive"),
         (to(frame_of_reference_uid="1.77"), "resolved-here"),
-        # only the pointing object names this frame of reference
-        (to(frame_of_reference_uid="1.78"), "dangling"),
-        (to("1.60"), "dangling"),
-    ],
-)
-def test_coarser_references_resolve_by_what_they_name(project: Project, reference: dict[str, Any], state: str) -> None:
-    links, _ = linked(
-        project,
+        # only the pointing object names this frame of reference, and this UID
+        (to(frame_of_reference_uid="1.78.5"), "dangling"),
+        (to("1.60.6"), "dangling"),
+        # an object lies in its own study, be it the only one
+        (to(study_uid="1.62.7"), "resolved-here"),
+    ]
+    pointing = [
         instance(
             "rad",
-            "seg",
-            SOPInstanceUID="1.60",
-            SeriesInstanceUID="1.61",
-            FrameOfReferenceUID="1.78",
+            f"seg{number}",
+            SOPInstanceUID=f"1.60.{number}",
+            SeriesInstanceUID=f"1.61.{number}",
+            StudyInstanceUID="1.62.7" if number == 7 else "1.1",
+            FrameOfReferenceUID=f"1.78.{number}",
             references=[reference],
-        ),
+        )
+        for number, (reference, _) in enumerate(cases)
+    ]
+    links, _ = linked(
+        project,
+        *pointing,
         instance("rad", "x", FrameOfReferenceUID="1.77"),
         instance("card", "y", StudyInstanceUID="1.7"),
     )
-    assert [row["state"] for row in links] == [state]
+    assert [row["state"] for row in links] == [state for _, state in cases]
 
 
 def test_both_ends_of_one_patient_by_id_or_person(project: Project) -> None:

@@ -10,9 +10,9 @@ FROM answer a LEFT JOIN notes n ON n.source = a.source AND n.location = a.locati
 WHERE a.state = 'dangling' AND a.relation <> 'request';
 CREATE TEMP TABLE gap_facts AS
 WITH out_of AS (
-    -- what a rejection note takes back may well be gone
+    -- what a rejection note takes back may well be gone; a study as such is often the one of a worklist, not of images
     SELECT 'dangling-reference' AS kind, max(check_id) AS check_id,
-        CASE WHEN bool_and(of_note) THEN 'info' WHEN bool_and(check_id IN ('RF-06', 'RF-11')) THEN 'major' ELSE 'critical' END AS severity,
+        CASE WHEN bool_and(of_note OR relation = 'referenced-study') THEN 'info' WHEN bool_and(check_id IN ('RF-06', 'RF-11')) THEN 'major' ELSE 'critical' END AS severity,
         source, study_uid, uid AS entity,
         concat(count(DISTINCT location), ' object(s) of this study point to the ', level, ' ', uid, ', which no archive holds') AS message
     FROM dangling GROUP BY source, study_uid, uid, level
