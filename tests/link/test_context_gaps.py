@@ -54,11 +54,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Project:
         study("rad", "3.2", "C", "301", StudyDate="20210309"),
         study("rad", "3.3", "C", "302", StudyDate="20190101"),
         study("rad", "3.4", "C", "303", StudyDate="20210315"),
-        # annotations: without image, beside one, of one in another archive, of one in none and copied
+        # annotations: without image, beside one, of one in another archive and one in none, of one in none and copied
         study("rad", "4.1", "D", None, **SEGMENTATION, StudyDate="20200101"),
         study("rad", "4.2", "D", None, StudyDate="20200101"),
         study("rad", "4.2", "D", None, **SEGMENTATION, StudyDate="20200101"),
-        study("rad", "4.3", "D", None, **PRESENTATION, StudyDate="20200101", references=to("4.4.2.1")),
+        study("rad", "4.3", "D", None, **PRESENTATION, StudyDate="20200101", references=to("4.4.2.1") + to("9.9")),
         study("card", "4.4", "D", None, StudyDate="20200101"),
         study("rad", "4.5", "D", None, **PRESENTATION, StudyDate="20200101", references=to("9.9")),
         study("old", "4.5", "D", None, **PRESENTATION, StudyDate="20200101", references=to("9.9")),
@@ -72,6 +72,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Project:
         order("lost", "C", accession="900", status="performed"),
         order("past", "C", accession="901", status="open", scheduled=PAST),
         order("future", "C", accession="902", status="open", scheduled=FUTURE),
+        order("too-early", "C", accession="908", status="performed", scheduled=FUTURE),
         order("someday", "C", accession="903", status="open", ordered=PAST),
         order("off", "C", accession="904", status="cancelled", scheduled=PAST),
         order("broken", "C", accession="905", status="unknown", scheduled="soon'; DROP TABLE gaps"),
