@@ -50,6 +50,21 @@ def test_one_image_in_seven_encodings_is_b_and_a_torn_one_is_d(project: Project)
     assert found["MR_truncated.dcm"][:2] == ("d", "hold")
 
 
+def test_what_an_encoder_writes_of_itself_makes_no_other_object(project: Project) -> None:
+    place(project, "MR_small.dcm")
+    for name, syntax in (("MR_small_RLE.dcm", "coded"), ("MR_small_implicit.dcm", "plain")):
+        coded = pydicom.dcmread(str(get_testdata_file(name)))
+        coded.DerivationDescription = "Lossless compression, told by the encoder"
+        coded.save_as(project.source_root("real") / f"{syntax}.dcm")
+    said = pydicom.dcmread(project.source_root("real") / "MR_small.dcm")
+    said.DerivationDescription = "Subtracted by hand"
+    said.save_as(project.source_root("real") / "said.dcm")
+    crawl(project)
+    found = classes(project)
+    assert {name: row[0] for name, row in found.items()} == {"coded.dcm": "b", "plain.dcm": "b", "said.dcm": "c"}
+    assert "DerivationDescription" in found["said.dcm"][2]
+
+
 def test_what_is_lossy_is_never_compared_by_what_it_decodes_to(project: Project) -> None:
     place(project, "SC_rgb_jpeg.dcm", "SC_rgb_jpeg_dcmd.dcm")
     crawl(project)

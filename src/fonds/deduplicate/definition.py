@@ -66,6 +66,9 @@ class Policy(Definition):
     version: str = Field(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$", description="major.minor.patch")
     classes: Classes
     ignored: tuple[Keyword, ...] = Field(default=(), description="attributes that don't make class c of class b")
+    encoders: tuple[Keyword, ...] = Field(
+        default=(), description="attributes that don't make class c either, of copies in different transfer syntaxes"
+    )
     original_uids: tuple[str, ...] = Field(
         default=("references", "original-attributes"),
         description="where a copy may name the SOP Instance UID it had: references, original-attributes, and columns "

@@ -98,14 +98,10 @@ def _copies(connection: duckdb.DuckDBPyConnection, project: Project, policy: Pol
     connection.execute(sql.text("pairs", **ranked))
     connection.execute(sql.differing(project, policy))
     opener.tell("read_attributes", compared, ("words",), UNREAD)
-    connection.register(
-        "ignored_words", pl.DataFrame({"word": policy.ignored}, schema={"word": pl.String()}).to_arrow()
-    )
-    connection.execute(
-        "CREATE TEMP TABLE told_attributes AS SELECT source, location, opened, list_filter("
-        "string_split(coalesce(words, ''), ' '), lambda w: w <> '' AND NOT list_contains(i.ignored, w)) AS attributes "
-        "FROM read_attributes, (SELECT coalesce(list(word), []) AS ignored FROM ignored_words) i"
-    )
+    words = [(word, False) for word in policy.ignored] + [(word, True) for word in policy.encoders]
+    schema = {"word": pl.String(), "encoding": pl.Boolean()}
+    connection.register("ignored_words", pl.DataFrame(words, schema=schema, orient="row").to_arrow())
+    connection.execute(sql.text("told_attributes"))
     connection.execute(sql.text("instance_classes"))
 
 
