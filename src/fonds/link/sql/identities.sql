@@ -48,14 +48,16 @@ WITH members AS (
     FROM members SEMI JOIN (SELECT DISTINCT group_id FROM members WHERE remapped) g USING (group_id)
 ), placed AS (
     SELECT g.*, concat_ws('|', i.StudyInstanceUID, i.SeriesInstanceUID) AS place,
-        -- one for all files of these pixels, whatever their encoding
-        min(coalesce(i.digest_pixels, i.digest_object, concat_ws('|', i.source, i.location))) OVER (PARTITION BY g.group_id, g.content) AS tell
+        coalesce(i.digest_pixels, i.digest_object, concat_ws('|', i.source, i.location)) AS digest
     FROM groups g JOIN instances i ON i.source = g.source AND i.location = g.location
+), tells AS (
+    -- one for all files of these pixels, whatever their encoding
+    SELECT group_id, content, min(digest) AS tell FROM placed GROUP BY group_id, content
 ), kept AS (
     SELECT group_id, min(place) AS kept_place FROM placed WHERE is_kept AND NOT remapped GROUP BY group_id
 ), apart AS (
     SELECT p.*, CASE WHEN content > 1 THEN tell END AS pixels, CASE WHEN scattered AND place IS DISTINCT FROM kept_place THEN place END AS elsewhere
-    FROM placed p LEFT JOIN kept USING (group_id) WHERE remapped
+    FROM placed p LEFT JOIN kept USING (group_id) LEFT JOIN tells USING (group_id, content) WHERE remapped
 )
 SELECT source, location, group_id, class, new_uid('sop', sop_uid, concat_ws('|', pixels, elsewhere)) AS new_sop_uid
 FROM apart WHERE pixels IS NOT NULL OR elsewhere IS NOT NULL;
