@@ -14,7 +14,10 @@ PAGE = 50
 
 def follows(cursor: duckdb.DuckDBPyConnection, group: dict[str, Any]) -> dict[str, list[str]]:
     """For each verdict that changes what goes, sentences that tell what would follow."""
-    found = rows(cursor, "follows", {"group": group["group_id"], "class": group["class"]})
+    kind = {"g": "persons", "h": "examination", "i": ""}.get(group["class"], "files")
+    if not kind:
+        return {}
+    found = rows(cursor, "follows", {"group": group["group_id"]}, after=f"follows_{kind}")
     return {row["verdict"]: _told(row) for row in found}
 
 

@@ -62,7 +62,9 @@ def _obeyed(project: Project) -> str | None:
     return done.filter(pl.col("ended").is_not_null())["started"].max()  # type: ignore[return-value]
 
 
-def rows(cursor: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """The answer of desk/sql/NAME.sql as plain rows."""
-    query = (SQL / f"{name}.sql").read_text(encoding="utf-8")
+def rows(
+    cursor: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any], *, after: str = ""
+) -> list[dict[str, Any]]:
+    """The answer of desk/sql/NAME.sql as plain rows; `after` is a file that begins what this one ends."""
+    query = "".join((SQL / f"{part}.sql").read_text(encoding="utf-8") for part in (after, name) if part)
     return cursor.execute(query, parameters).pl().to_dicts()
