@@ -34,8 +34,8 @@ truth: setup ## what the stages found against what the sample generator hid
 samples: setup ## make the committed sample hospitals again (same seed, same bytes)
 	.venv/bin/python -m fonds.samples data_samples/small
 
-bench: setup ## ratios against the rivals (crawl, quality, matching, transfer)
-	@for name in crawl quality matching transfer; do .venv/bin/python benchmarks/$$name.py || exit; done
+bench: setup ## ratios against the rivals (crawl, quality, matching, duplicates, transfer)
+	@for name in crawl quality matching duplicates transfer; do .venv/bin/python benchmarks/$$name.py || exit; done
 
 docs: setup ## write the generated pages and JSON schemas
 	@.venv/bin/python scripts/generate.py
