@@ -13,7 +13,7 @@ from fonds.operations.runs import Progress, StageResult, stage_run
 from fonds.project.settings import Project
 
 MEMORY_GB = 4
-INPUTS = ("instances", "persons", "match_records", "drift", "duplicates", "changes", "feed_orders", "feed_reports")
+INPUTS = ("instances", "persons", "pairs", "match_records", "drift", "duplicates", "changes", "feed_orders", "feed_reports")
 STATES = ("resolved-here", "resolved-other-archive", "dangling")
 GAPS = (
     "dangling-reference",

@@ -25,8 +25,8 @@ WITH others AS (
         JOIN number_wordings w ON w.writer = p.writer AND w.issuer = p.issuer AND w.accession = p.accession WHERE w.person_id IS NOT NULL
 )
 SELECT o.writer, o.issuer, o.prefix, o.rest, o.person_id, bool_or(o.person_id = t.person_id AND abs(o.day - t.day) <= learn_days()) AS same,
-    bool_or(o.person_id <> t.person_id AND o.settled AND t.settled) AS other
-FROM own o JOIN others t ON t.form = o.rest
+    bool_or(o.person_id <> t.person_id AND o.settled AND t.settled AND q.person IS NULL) AS other
+FROM own o JOIN others t ON t.form = o.rest LEFT JOIN persons_asked q ON q.person = o.person_id AND q.other = t.person_id
 WHERE o.space = t.space OR o.space = '' OR t.space = '' GROUP BY ALL;
 CREATE TEMP TABLE learned_prefixes AS
 SELECT writer, issuer, prefix FROM prefix_meetings GROUP BY ALL
@@ -64,17 +64,29 @@ CREATE TEMP TABLE number_bearers AS
 SELECT c.*, k.accession_key, k.space, CASE WHEN k.space = '' THEN '@' || c.source ELSE k.space END AS ground
 FROM carried_numbers c JOIN keyed_numbers k ON k.writer = c.source AND k.issuer = c.issuer AND k.accession = c.accession
 WHERE k.accession_key IS NOT NULL;
--- What is wrong with a number. Only settled persons are different ones; whose record waits for an answer may be the same.
+-- What is wrong with a number. Of settled persons those are different ones of whom nobody asks whether they are one.
 CREATE TEMP TABLE numbers_on_two AS
-SELECT ground, accession_key FROM number_bearers WHERE settled GROUP BY ALL HAVING count(DISTINCT person_id) > 1;
+WITH holders AS (
+    SELECT DISTINCT ground, accession_key, person_id FROM number_bearers WHERE settled
+    QUALIFY count(*) OVER (PARTITION BY ground, accession_key) > 1
+), couples AS (
+    SELECT a.ground, a.accession_key, a.person_id AS person, b.person_id AS other
+    FROM holders a JOIN holders b USING (ground, accession_key)
+)
+SELECT DISTINCT ground, accession_key FROM couples ANTI JOIN persons_asked USING (person, other) WHERE person <> other;
 CREATE TEMP TABLE colliding_numbers AS
 WITH held AS (
     SELECT DISTINCT upper(trim(accession)) AS written, ground, person_id FROM number_bearers WHERE settled
+), several AS (
+    SELECT written FROM held GROUP BY written
+    HAVING count(DISTINCT ground) > 1 AND count(DISTINCT person_id) > 1
+        -- somebody has it in one place only: it is not the same persons in each
+        AND count(*) < count(DISTINCT ground) * count(DISTINCT person_id)
+), couples AS (
+    SELECT a.written, a.ground, b.ground AS other_ground, a.person_id AS person, b.person_id AS other
+    FROM held a SEMI JOIN several USING (written) JOIN held b USING (written)
 )
-SELECT written FROM held GROUP BY written
-HAVING count(DISTINCT ground) > 1 AND count(DISTINCT person_id) > 1
-    -- somebody has it in one place only: it is not the same persons in each
-    AND count(*) < count(DISTINCT ground) * count(DISTINCT person_id);
+SELECT DISTINCT written FROM couples ANTI JOIN persons_asked USING (person, other) WHERE person <> other AND ground <> other_ground;
 CREATE TEMP TABLE numbers_on_several AS
 SELECT ground, accession_key FROM number_bearers GROUP BY ALL HAVING count(DISTINCT study_uid) > 1;
 CREATE TEMP TABLE accession_rows AS

@@ -16,8 +16,23 @@ SELECT i.source, trim(i.StudyInstanceUID) AS study_uid, r.record_id,
 FROM instances i JOIN instance_records r USING (source, location) LEFT JOIN retold_values a USING (source, location)
 WHERE trim(i.StudyInstanceUID) <> ''
 GROUP BY ALL;
--- A person is settled when no record of it waits for an answer: one that does may belong to whoever stands beside it.
-CREATE TEMP TABLE person_states AS SELECT person_id, bool_and(coalesce(settled, false)) AS settled FROM persons GROUP BY person_id;
+-- A person is settled when none of its records is in doubt by itself, as two persons under one identifier are. Two settled
+-- persons are different ones, unless it is still asked whether these two are one (`persons_asked`, both ways).
+CREATE TEMP TABLE person_states AS
+SELECT person_id, bool_and(coalesce(settled OR reason = 'review', false)) AS settled FROM persons GROUP BY person_id;
+CREATE TEMP TABLE persons_asked AS
+WITH asked AS (
+    SELECT DISTINCT unnest([a.person_id, b.person_id]) AS person, unnest([b.person_id, a.person_id]) AS other
+    FROM pairs JOIN persons a ON a.record_id = pairs.record_a JOIN persons b ON b.record_id = pairs.record_b
+    WHERE pairs.band = 'review' AND pairs.decided IS NULL AND a.person_id <> b.person_id
+), through AS (
+    -- a feed's patient without studies that either of two persons may be; of many it may be, it says nothing
+    SELECT person, other FROM asked ANTI JOIN (SELECT DISTINCT person_id FROM instance_records JOIN persons USING (record_id)) o ON o.person_id = asked.other
+    QUALIFY count(*) OVER (PARTITION BY other) <= 20
+)
+SELECT person, other FROM asked
+UNION
+SELECT x.person, y.person FROM through x JOIN through y USING (other) WHERE x.person <> y.person;
 CREATE TEMP TABLE whole_studies AS
 SELECT study_uid, min(source_day(study_date)) AS day, arg_min(p.source, coalesce(s.position, 1000000)) AS source,
     list(DISTINCT upper(p.modality)) FILTER (p.modality <> '') AS modalities, min(plain_words(p.description)) AS description,

@@ -14,11 +14,12 @@ WITH said AS (
     SELECT s.feed, s.kind, s.id, h.study_uid, s.space = h.space AND s.space <> '' AS same_issuer,
         s.space <> h.space AND s.space <> '' AND h.space <> '' AS other_issuer,
         coalesce(s.person_id = h.person_id, false) AS same_person,
-        coalesce(s.person_id <> h.person_id AND s.settled AND h.settled, false) AS other_person,
+        coalesce(s.person_id <> h.person_id AND s.settled AND h.settled AND q.person IS NULL, false) AS other_person,
         -- nobody else has the number: one person, or one study of nobody known
         g.persons + g.strangers <= 1 AS alone, b.accession_key IS NOT NULL AS on_two
     FROM said s JOIN held h ON h.accession_key = s.accession_key JOIN grounds g ON g.accession_key = s.accession_key
         LEFT JOIN numbers_on_two b ON b.ground = h.ground AND b.accession_key = h.accession_key
+        LEFT JOIN persons_asked q ON q.person = s.person_id AND q.other = h.person_id
 )
 SELECT feed, kind, id, study_uid, bool_or(same_issuer) AS same_issuer, bool_and(other_person) AS other_person, bool_or(alone) AS alone,
     bool_or(NOT other_person AND NOT other_issuer AND (same_person OR same_issuer AND NOT on_two OR alone)) AS linked,
@@ -44,7 +45,8 @@ WITH numbered AS (
     SEMI JOIN lost l ON l.feed = n.feed AND l.number = n.number
 )
 SELECT DISTINCT l.feed, l.kind, l.id, f.study_uid FROM lost l JOIN found f ON f.feed = l.feed AND f.number = l.number
-WHERE l.kind <> f.kind AND NOT coalesce(l.person_id <> f.person_id AND l.settled AND f.settled, false);
+    LEFT JOIN persons_asked q ON q.person = l.person_id AND q.other = f.person_id
+WHERE l.kind <> f.kind AND NOT coalesce(l.person_id <> f.person_id AND l.settled AND f.settled AND q.person IS NULL, false);
 CREATE TEMP TABLE feed_sure AS
 FROM feed_straight
 UNION ALL
@@ -89,6 +91,7 @@ WITH ways AS (
 )
 SELECT o.feed, o.kind, o.id, o.study_uid, o.how, o.state, any_value(o.person_id) AS person_id,
     CASE WHEN bool_or(o.person_id = p.person_id) THEN true
-         WHEN bool_and(o.person_id <> p.person_id AND o.settled AND p.settled) THEN false END AS same_patient
+         WHEN bool_and(o.person_id <> p.person_id AND o.settled AND p.settled AND q.person IS NULL) THEN false END AS same_patient
 FROM owned o LEFT JOIN whose_studies p ON p.study_uid = o.study_uid
+    LEFT JOIN persons_asked q ON q.person = o.person_id AND q.other = p.person_id
 GROUP BY o.feed, o.kind, o.id, o.study_uid, o.how, o.state
