@@ -111,6 +111,11 @@ def test_the_truth_is_found(tmp_path: Path) -> None:
     assert figures["finding_recall"] >= 0.95
     assert figures["finding_precision"] >= 0.95
     assert figures["duplicate_recall"] >= 0.98
+    assert figures["class_precision_min"] >= 0.98
+    assert (figures["band_recall"], figures["band_precision"]) == (1.0, 1.0)
+    assert (figures["rejected_recall"], figures["rejected_precision"]) == (1.0, 1.0)
+    assert min(figures["gap_recall"], figures["gap_precision"]) >= 0.95
+    assert min(figures["feed_link_recall"], figures["feed_link_precision"]) >= 0.98
     assert figures["change_exact"] == 1.0
     assert figures["link_recall"] == 1.0
     assert figures["missed_merges"] <= 0.1 * figures["true_pairs"]

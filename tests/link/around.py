@@ -66,9 +66,14 @@ def report(id: str, patient: str | None = None, **values: Any) -> Row:
     return {**told, "status": "final", **values}
 
 
-def settle_by_id(project: Project, unsettled: tuple[str, ...] = (), apart: tuple[str, ...] = ()) -> None:
+def settle_by_id(
+    project: Project,
+    unsettled: tuple[str, ...] = (),
+    apart: tuple[str, ...] = (),
+    asked: tuple[tuple[str, str], ...] = (),
+) -> None:
     """Say that a Patient ID is one person, in whatever archive, but those that are `apart` by issuer; the records of
-    `unsettled` still wait for an answer."""
+    `unsettled` are in doubt by themselves, and of those `asked` it is open whether both are one."""
     with Catalog(project).connect() as connection:
         rows = connection.sql(
             "SELECT record_id, source, coalesce(nullif(r.issuer, ''), s.issuer) AS issuer, PatientID, "
@@ -80,11 +85,15 @@ def settle_by_id(project: Project, unsettled: tuple[str, ...] = (), apart: tuple
         {
             "record_id": row["record_id"],
             "person_id": f"N{(row['PatientID'] or '').strip()}" + (row["issuer"] if row["PatientID"] in apart else ""),
-            "settled": row["PatientID"] not in unsettled,
+            "settled": row["PatientID"] not in (*unsettled, *sum(asked, ())),
+            "reason": "review" if row["PatientID"] in sum(asked, ()) else None,
         }
         for row in rows.to_dicts()
     ]
     write(project, "persons", persons)
+    records = dict(zip(rows["PatientID"], rows["record_id"], strict=True))
+    pairs = [sorted((records[one], records[other])) for one, other in asked]
+    write(project, "pairs", [{"record_a": a, "record_b": b, "band": "review"} for a, b in pairs])
 
 
 def linked(
@@ -95,10 +104,11 @@ def linked(
     *,
     unsettled: tuple[str, ...] = (),
     apart: tuple[str, ...] = (),
+    asked: tuple[tuple[str, str], ...] = (),
 ) -> StageResult:
     """Write the tables and link."""
     write(project, "instances", studies)
-    settle_by_id(project, unsettled, apart)
+    settle_by_id(project, unsettled, apart, asked)
     write(project, "feed_orders", orders or [])
     write(project, "feed_reports", reports or [])
     return link(project, force=True)

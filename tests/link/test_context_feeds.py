@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fonds.catalog.store import Catalog
@@ -144,3 +146,25 @@ def test_whose_a_row_is_follows_from_issuer_and_identifier(told: Project) -> Non
     assert persons["ris", "two-studies"] == "NG"
     assert persons["ris", "nobody"] is persons["ris", "ambiguous"] is None
     assert persons["web", "web"] == "NSAME"
+
+
+def test_a_question_about_two_persons_makes_nobody_else_one_of_them(tmp_path: Path) -> None:
+    project = make(tmp_path / "p")
+    studies = [
+        study("rad", "1.1", "A", "100"),
+        study("rad", "1.2", "B", "101"),
+        study("rad", "1.3", "C", "102"),
+        study("rad", "1.4", "D", "103"),
+        study("rad", "1.5", "B", "103"),
+        study("rad", "1.6", "A", "104"),
+        study("rad", "1.7", "B", "104"),
+    ]
+    # whether A and B are one is asked; C and D are neither
+    reports = [report("maybe", "B", accession="100"), report("other", "C", accession="101")]
+    linked(project, studies, reports=reports, asked=(("A", "B"),))
+    assert ends(project) == {
+        ("report", "maybe"): {("1.1", "accession", "linked", None)},
+        ("report", "other"): {(None, None, "none", None)},
+    }
+    assert gaps(project, "report-on-other-patient") == {("report-on-other-patient", "ris", "1.2", "other")}
+    assert {study for _, _, study, _ in gaps(project, "accession-on-two-patients")} == {"1.4", "1.5"}

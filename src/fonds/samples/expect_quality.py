@@ -21,7 +21,7 @@ _BY_X_RAYS = tuple(_ROOT + tail for tail in ("2", "1", "12.1"))
 _TYPED = tuple(_ROOT + tail for tail in ("1", "2", "4", "128", "6.1", "3.1", "12.1", "77.1.6"))
 _SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1}
 _FUTURE = date(2026, 1, 1)
-_MADE_LATER = ("SR", "KO", "PR", "SEG", "RTSTRUCT", "DOC")
+_MADE_LATER = ("SR", "KO", "PR", "SEG", "RTSTRUCT", "DOC", "OT")
 
 
 def _numbers(text: str) -> list[float]:
