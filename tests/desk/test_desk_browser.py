@@ -115,6 +115,22 @@ def test_a_steward_works_by_keyboard(address: str, project: Project) -> None:
         press("q")
         expect(page.locator(".queue li")).to_have_count(2)
 
+        page.goto(f"{address}/duplicates")
+        press("Enter")
+        expect(page.get_by_role("heading", name="Same UID, other pixels")).to_be_visible()
+        press("m")
+        assert page.url.startswith(f"{address}/duplicates/G2"), "to keep one it must be marked first"
+        press("2")
+        second = page.locator("[name=member]").nth(1)
+        expect(second).to_be_checked()
+        meant = second.get_attribute("value")
+        press("m")
+        expect(page.get_by_role("status")).to_contain_text("keep this one")
+        assert decisions.standing(project, "duplicate").row(0, named=True)["subject_b"] == meant
+        press("u")
+        expect(page.get_by_role("heading", name="Same UID, other pixels")).to_be_visible()
+        assert decisions.standing(project, "duplicate").is_empty()
+
         assert told == [], "nothing ran that was not ours, and the policy had nothing to stop"
         assert all(url.startswith(address) for url in asked), "no request leaves this machine"
         browser.close()
@@ -161,8 +177,9 @@ def test_narrow_screens_need_no_sideways_scrolling(address: str, project: Projec
         expect(page.get_by_role("heading", name="Who is who")).to_be_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 24, 30)"
         pair = page.locator(".queue a").first.get_attribute("href")
+        twice = ("/duplicates", "/duplicates/G2", "/refused")
         with_index = [f"/pairs/{'/'.join(records)}" for records in (evil, torn)]
-        for path in ("/", "/?state=sample", pair, *with_index, "/changes", "/duplicates", "/decisions"):
+        for path in ("/", "/?state=sample", pair, *with_index, "/changes", *twice, "/decisions"):
             page.goto(f"{address}{path}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert told == [], "what a feed tells runs nowhere"

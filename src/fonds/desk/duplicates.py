@@ -97,7 +97,7 @@ def decide(
     session: actions.Steward,
     group_id: str,
     verdict: Annotated[Literal["keep", "drop-copy", "separate", "remap", "unite"], Form()],
-    member: Annotated[str, Form(max_length=4000)] = "",
+    member: Annotated[str, Form(max_length=10_000)] = "",
     seen: Annotated[int, Form()] = 0,
     comment: actions.Comment = "",
     letter: Annotated[groups.Class, Form()] = "",

@@ -149,15 +149,19 @@ def group_view(cursor: duckdb.DuckDBPyConnection, group: dict[str, Any]) -> dict
 
 
 def _files(cursor: duckdb.DuckDBPyConnection, group: dict[str, Any], members: list[dict[str, Any]]) -> dict[str, Any]:
-    """The values of what differs, side by side; `unlisted` are attributes that differ and aren't in the catalog."""
+    """The values of what differs, side by side; `unlisted` are attributes that differ and aren't in the catalog.
+
+    `of_several`: equal pictures of different persons (classes e and j).
+    """
     compared = members[:SIDE_BY_SIDE]
     places = {"sources": [one["source"] for one in compared], "places": [one["member"] for one in compared]}
     found = {(row["source"], row["location"]): row for row in rows(cursor, "group_values", places)}
     values = [found.get((one["source"], one["member"]), {}) for one in compared]
-    listed = [name for name in group["differs"] or [] if values and name in values[0]]
+    listed = [name for name in group["differs"] or [] if any(name in one for one in values)]
     return {
         "columns": [{"title": one["source"], "note": one["member"], "kept": one["kept"]} for one in compared],
         "fields": [field(name, [one.get(name) for one in values]) for name in listed],
+        "of_several": any(" persons" in told for one in members for told in one["evidence"]),
         "unlisted": [name for name in group["differs"] or [] if name not in listed],
     }
 
@@ -175,7 +179,7 @@ def _studies(cursor: duckdb.DuckDBPyConnection, members: list[dict[str, Any]]) -
     pairs = rows(cursor, "group_pairs", {"studies": uids, "wanted": PAIRS})
     for pair in pairs:
         pair["steps"], _ = evidence(pair["evidence"])
-        pair["a"], pair["b"] = letters[pair["study_a"]], letters[pair["study_b"]]
+        pair["studies"] = sorted((letters[pair["study_a"]], letters[pair["study_b"]]))
     labels = (
         *(("Archives", "sources"), ("Date", "day"), ("Time", "hours"), ("Description", "descriptions")),
         *(("Accession", "accessions"), ("Modality", "modalities"), ("Device", "devices")),

@@ -1,11 +1,11 @@
--- Members of a group, the kept one first, each with how many objects that go point to it. A member that stands in two
+-- Members of a group, the kept one first (what gets new UIDs is kept for itself alone), each with how many objects that go point to it. A member that stands in two
 -- classes of its group is one row.
 WITH members AS (
     SELECT source, member, list_sort(list(DISTINCT class)) AS classes, max(content) AS content, any_value(sop_uid) AS sop_uid,
         any_value(study_uid) AS study_uid, list_sort(list_distinct(flatten(list(differs)))) AS differs,
         list_sort(list(DISTINCT evidence)) AS evidence, list_sort(list(DISTINCT disposition)) AS dispositions,
         any_value(why) AS why, any_value(level) AS level,
-        bool_or(source = kept_source AND member = kept_location) OR (any_value(level) = 'study' AND any_value(class) = 'h'
+        bool_or(source = kept_source AND member = kept_location AND disposition <> 'remap') OR (any_value(level) = 'study' AND any_value(class) = 'h'
             AND bool_or(member = kept_location)) AS kept
     FROM duplicates WHERE group_id = $group GROUP BY source, member
 ), shown AS (

@@ -9,7 +9,7 @@
   });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const writing = event.target.closest("textarea, input, select");
+    const writing = event.target.closest("textarea, input:not([type=radio]), select");
     if (writing) {
       if (event.key === "Escape") writing.blur();
     } else if (document.readyState === "loading") {
