@@ -210,6 +210,8 @@ def test_references_follow_exactly_and_come_back_to_the_byte(data: st.DataObject
     assert explained(raw, new, change(pairs)) == explained(raw, new, change(pairs), exact=False) == []
     back = written(new, change({after: before for before, after in pairs.items()}))
     assert top(back) == top(raw)
+    # what the object said before is its history, and hinders nothing
+    assert top(written(back, change(pairs))) == top(new)
 
 
 @settings(max_examples=40, deadline=None)
