@@ -103,7 +103,7 @@ SELECT study_key, reason, list_sort(list(DISTINCT subject)) AS subjects FROM (
     SELECT f.study_key, 'remap-refused', concat(r.cause, ' (', coalesce(r.reason, 'refused'), ')')
     FROM rewrites r JOIN files f USING (source, location) WHERE r.state = 'refused'
     UNION ALL
-    SELECT study_key, 'remap-refused', concat('group ', group_id, ' (not planned yet: run link)') FROM unlinked
+    SELECT study_key, 'remap-refused', concat('group ', group_id, ' (not planned: run link, or see what other decisions say)') FROM unlinked
     UNION ALL
     SELECT f.study_key, 'remap-refused', concat(c.rule, ' (not planned yet: run link)')
     FROM changes c JOIN files f USING (source, location) ANTI JOIN remaps r ON r.source = c.source AND r.location = c.location
