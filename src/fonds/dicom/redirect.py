@@ -149,17 +149,22 @@ class _Redirection:
         if wanted.keys() - {names for _, names in found}:
             raise CoercionRefused("the object has no reference that is to change; crawl again", reason="before-differs")
         known |= wanted.keys()
-        repeated = {names: self._repeated(names, known, wanted) for _, names in found if names not in known}
+        naming: dict[tuple[int, str | None], list[Names]] = {}
+        for names in known:
+            for level, uid in enumerate(names):
+                naming.setdefault((level, uid), []).append(names)
+        repeated = {names: self._repeated(names, naming, wanted) for _, names in found if names not in known}
         return [(pointer, names, repeated.get(names) or wanted.get(names, names)) for pointer, names in found]
 
-    def _repeated(self, names: Names, known: set[Names], wanted: Mapping[Names, Names]) -> Names:
+    def _repeated(
+        self, names: Names, naming: Mapping[tuple[int, str | None], list[Names]], wanted: Mapping[Names, Names]
+    ) -> Names:
         """What a frame or contour is to name: as the object's short list has it of the same object."""
         level = next(place for place in (2, 1, 0, 3) if names[place] is not None)
         alike = [
             one
-            for one in known
-            if one[level] == names[level]
-            and all(a is None or b is None or a == b for a, b in zip(one, names, strict=True))
+            for one in naming.get((level, names[level]), ())
+            if all(a is None or b is None or a == b for a, b in zip(one, names, strict=True))
         ]
         news = {
             tuple(
