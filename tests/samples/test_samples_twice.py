@@ -66,6 +66,7 @@ def test_copies_differ_in_what_their_class_says(groups: dict[str, list[list[Data
         assert all(texts(ds) == texts(members[0]) for ds in members)
     syntaxes = {ds.file_meta.TransferSyntaxUID.name for members in groups["b"] for ds in members}
     assert len(syntaxes) == 5
+    assert max(len(members) for members in groups["b"]) == 6
     for members in groups["c"]:
         assert len({shown(ds) for ds in members}) == 1
         assert any(texts(ds) != texts(members[0]) for ds in members)
