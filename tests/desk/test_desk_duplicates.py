@@ -65,8 +65,9 @@ OBJECTS = [
     *(made(f"rad/h{n}", "P3", "1.5", "1.5.1", f"1.5.1{n}") | CARDIAC for n in range(2)),
     made("card/h2", "P3", "1.6", "1.6.1", "1.6.12") | CARDIAC,
     made("card/ko5", "P3", "1.6", "1.6.2", "1.6.20", "1.6 1.6.1 1.6.12") | CARDIAC,
+    made("rad/ko6", "P3", "1.9", "1.9.1", "1.9.20", "1.6 1.6.1 1.6.99"),
     # other attributes only, and copies without a question
-    made("rad/c1", "P4", "1.7", "1.7.1", "1.7.9", digest_pixels="same", StudyDescription="Knee"),
+    made("rad/c1", "P4", "1.7", "1.7.1", "1.7.9", digest_pixels="same", StudyDescription=f"Hip {EVIL}"),
     made("card/c2", "P4", "1.7", "1.7.1", "1.7.9", digest_pixels="same", StudyDescription=f"Knee {EVIL}"),
     made("rad/a1", "P5", "1.8", "1.8.1", "1.8.9", digest_object="equal"),
     made("card/a2", "P5", "1.8", "1.8.1", "1.8.9", digest_object="equal"),
@@ -151,6 +152,11 @@ def test_files_stand_side_by_side_with_their_contents_and_what_differs(desk: Tes
     assert unescape(re.sub(r"<[^>]+>", "", row[1])).count(EVIL) == 1, "escaped, and nothing of it lost"
     assert EVIL not in page
     assert "1 object points to it" in told
+    page = desk.get(f"/duplicates/{classes(gathered)['c1']}").text
+    row = re.search(r'<th scope="row">StudyDescription</th>(.*?)</tr>', page, re.DOTALL)
+    assert row
+    assert unescape(re.sub(r"</?(mark|span|td)\b[^>]*>", "", row[1])).startswith(f"Hip {EVIL}Knee {EVIL}")
+    assert EVIL not in page
 
 
 def test_studies_stand_side_by_side_with_why_they_may_be_one(desk: TestClient, gathered: Project) -> None:
@@ -180,7 +186,11 @@ def test_what_would_follow_is_told_before(desk: TestClient, gathered: Project) -
     assert told["d1"]["keep"][0] == "2 objects are left behind as copies"
     assert told["e1"]["remap"][-1] == "careful: of 1 object it can't be told what they point to, so this may be refused"
     assert told["1.3"]["remap"] == ["1 object gets new UIDs", "1 object that points to them will follow: 1 in rad"]
-    assert told["1.5"]["unite"] == ["2 objects get new UIDs", "1 object that points to them will follow: 1 in card"]
+    assert told["1.5"]["unite"] == [
+        "2 objects get new UIDs",
+        "1 object that points to them will follow: 1 in card",
+        "careful: of 1 object it can't be told what they point to, so this may be refused",
+    ]
     assert told["c1"].keys() == {"keep", "drop-copy", "separate"}, "nothing tells them apart by a new UID"
 
 
