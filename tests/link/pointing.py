@@ -81,7 +81,8 @@ def archive(root: Path) -> None:
     Study 1: one UID with two contents, in either archive, with six kinds of objects that point to each. Study 2: on two
     patients, with key objects of both. Studies 3 and 4: one examination; of the images of 4 the first three have the
     pixels of the first three of 3, and a key object points to one of these and to the fourth. Study 5: on two patients,
-    and a key object points to an image that is nowhere. Study 6: nothing is wrong with it.
+    and a key object points to an image that is nowhere. Study 6: nothing is wrong with it. Study 7: one UID
+    with two contents; a key object that points to the second has the UID in a private attribute, too.
     """
     kinds = ((PR, "PR"), (KOS, "KO"), (SR, "SR"), (SEG, "SEG"), (STRUCTURES, "RTSTRUCT"), (REG, "REG"))
     shared = [("1.2.3.1.1", "1.2.3.1.1.1")]
@@ -107,3 +108,8 @@ def archive(root: Path) -> None:
     both = [("1.2.3.4.1", f"1.2.3.4.1.{number}") for number in (1, 4)]
     save(pointer(KOS, "KO", 10, 4, both, **again), root / "rad/s4/ko.dcm")
     save(image(1, 6), root / "rad/s6/i1.dcm")
+    for place, content in (("rad", 1), ("card", 99)):
+        save(image(content, 7, SOPInstanceUID="1.2.3.7.1.1", InstanceNumber="1"), root / place / "s7/i1.dcm")
+    hidden = pointer(KOS, "KO", 10, 7, [("1.2.3.7.1", "1.2.3.7.1.1")])
+    hidden.private_block(0x0009, "HOUSE", create=True).add_new(1, "UI", "1.2.3.7.1.1")
+    save(hidden, root / "card/s7/ko.dcm")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 import duckdb
@@ -19,12 +15,10 @@ from fonds.dicom.differences import bulk_digest, differing_attributes
 from fonds.dicom.former import former_sop_uids
 from fonds.dicom.headers import read_header
 from fonds.errors import Transient, UnreadableHeader
-from fonds.operations.pool import processors
+from fonds.operations.pool import in_processes
 from fonds.operations.runs import StageRun
 from fonds.project.settings import Project
 
-PAYS_OFF = 10.0
-"""Seconds of work that are left when worker processes are started."""
 BATCH = 32
 
 Place = tuple[str, ...]
@@ -32,6 +26,7 @@ Place = tuple[str, ...]
 Told = tuple[str | None, ...]
 Work = Callable[..., Told]
 Row = tuple[str | bool | None, ...]
+_DIED = Transient("a worker process died while files were compared (out of memory?); run the stage again")
 _Job = tuple[dict[str, Source], Sequence[Place], Work, int]
 
 
@@ -83,7 +78,8 @@ class Opener:
         places: list[Place] = self.connection.sql(which).fetchall()
         schema = {"source": pl.String(), "location": pl.String(), **dict.fromkeys(columns, pl.String())}
         rows: list[Row] = []
-        for batch in _batches(self.sources, places, work, len(columns)):
+        jobs = [(self.sources, places[at : at + BATCH], work, len(columns)) for at in range(0, len(places), BATCH)]
+        for batch in in_processes(_batch, jobs, _DIED):
             rows += batch
             self.run.progress(len(rows), len(places), f"files opened ({work.__name__})")
         self.closed |= {(str(row[0]), str(row[1])) for row in rows if not row[-1]}
@@ -91,33 +87,6 @@ class Opener:
         self.connection.register(f"{name}_rows", frame.to_arrow())
         self.connection.execute(f"CREATE TEMP TABLE {name} AS FROM {name}_rows")
         self.connection.unregister(f"{name}_rows")
-
-
-def _batches(sources: dict[str, Source], places: Sequence[Place], work: Work, width: int) -> Iterator[list[Row]]:
-    jobs = [(sources, places[at : at + BATCH], work, width) for at in range(0, len(places), BATCH)]
-    started = time.monotonic()
-    # the first ones tell whether worker processes, which take a second or two to start, pay off
-    for number, job in enumerate(jobs):
-        spent = time.monotonic() - started
-        if spent > 1 and spent / number * (len(jobs) - number) > PAYS_OFF and processors() > 1:
-            yield from _in_processes(jobs[number:])
-            return
-        yield _batch(job)
-
-
-def _in_processes(jobs: list[_Job]) -> Iterator[list[Row]]:
-    # not fork: a copy of a process with DuckDB's threads can hang
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    pool = ProcessPoolExecutor(min(processors(), len(jobs)), mp_context=context)
-    try:
-        yield from pool.map(_batch, jobs)
-    except BrokenProcessPool:
-        raise Transient(
-            "a worker process died while files were compared (out of memory?); run the stage again"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _batch(job: _Job) -> list[Row]:

@@ -27,6 +27,7 @@ ADVICE = {
     "collision": "give one of the objects another UID",
     "incoherent": "approve the change for all objects of the UID, or for none",
     "invalid": "mend the rule that makes the UID",
+    "unwritable": "see docs/coercion.md for the reason; decide the group otherwise, or mend the object at the source",
     "unreadable": "mend the file at the source and crawl again, or decide the group otherwise",
 }
 

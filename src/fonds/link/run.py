@@ -8,12 +8,22 @@ from pathlib import Path
 import duckdb
 
 from fonds.catalog.store import literal
-from fonds.link import context, rejections, remap
+from fonds.link import context, rejections, remap, trial
 from fonds.operations.runs import Progress, StageResult, stage_run
 from fonds.project.settings import Project
 
 MEMORY_GB = 4
-INPUTS = ("instances", "persons", "pairs", "match_records", "drift", "duplicates", "changes", "feed_orders", "feed_reports")
+INPUTS = (
+    "instances",
+    "persons",
+    "pairs",
+    "match_records",
+    "drift",
+    "duplicates",
+    "changes",
+    "feed_orders",
+    "feed_reports",
+)
 STATES = ("resolved-here", "resolved-other-archive", "dangling")
 GAPS = (
     "dangling-reference",
@@ -39,7 +49,7 @@ TABLES = {
     "accessions": "accession_rows",
     "feed_links": "feed_link_rows",
 }
-STEPS = 6
+STEPS = 8
 
 
 def link(project: Project, *, progress: Progress | None = None, force: bool = False) -> StageResult:
@@ -63,13 +73,17 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
             return run.result()
         with run.catalog.connect() as connection:
             _lean(connection, project.catalog_dir / "scratch")
-            for done, name in enumerate(("identities", "links", "rejections", "remaps", "gaps")):
-                run.progress(done, STEPS, "steps", name)
+            for done, name in enumerate(
+                ("identities", "links", "rejections", "remaps", "trials", "remaps_settled", "gaps")
+            ):
+                run.progress(done, STEPS, "steps", name.replace("_", " "))
                 if name == "remaps":
                     remap.register_sent(connection, project)
                 if name == "gaps":
                     context.find(connection, project, run)
                 connection.execute(text(name))
+                if name == "trials":
+                    trial.find(connection, project, run)
                 if name == "rejections":
                     rejections.settle(connection)
                     connection.execute(text("rejected"))
