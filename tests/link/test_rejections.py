@@ -51,6 +51,9 @@ CASES = [
     # 3: of another patient
     made("rad/c1", "1.3", "1.3.1", PatientID="P2"),
     note("rad/n3", "1.4", "1.4.9", "113001", to("1.3.1")),
+    # of a patient of another issuer, of whom nobody knows whether it is the same
+    made("card/c2", "1.12", "1.12.1", PatientID="P3"),
+    note("rad/n10", "1.13", "1.13.9", "113001", to("1.12.1"), PatientID="P4"),
     # 4: a note that is taken back itself, twice over, and a whole series
     made("rad/d1", "1.5", "1.5.1"),
     note("rad/n4", "1.5", "1.5.9", "113001", to("1.5.1"), SeriesInstanceUID="1.5.3"),
@@ -93,7 +96,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     write(project, "duplicates", DUPLICATES)
     with Catalog(project).connect() as connection:
         persons = connection.sql(
-            "SELECT record_id, 'N' || PatientID AS person_id, true AS settled FROM patient_records"
+            "SELECT record_id, 'N' || PatientID AS person_id, PatientID <> 'P4' AS settled FROM patient_records"
         )
         write(project, "persons", persons.pl().to_dicts())
     link(project)
@@ -120,8 +123,8 @@ def test_a_note_takes_back_copies_everywhere_but_no_other_content(told: Told) ->
 
 
 def test_a_note_of_another_patient_is_told_and_not_heeded(told: Told) -> None:
-    assert told["rejection-of-other-patient"] == {("rad", "1.3", "1.3.1")}
-    assert not [row for row in told["rejected-object"] if row[1] == "1.3"]
+    assert told["rejection-of-other-patient"] == {("rad", "1.3", "1.3.1"), ("card", "1.12", "1.12.1")}
+    assert not [row for row in told["rejected-object"] if row[1] in ("1.3", "1.12")]
 
 
 def test_a_note_taken_back_takes_nothing_back_and_a_series_goes_whole(told: Told) -> None:

@@ -96,7 +96,7 @@ WITH out_of AS (
     GROUP BY source, study_uid, uid
 ), misplaced AS (
     SELECT 'rejection-of-other-patient' AS kind, 'RF-12' AS check_id, 'critical' AS severity, source, study_uid, sop_uid AS entity,
-        concat('a rejection note (', string_agg(DISTINCT title, ', ' ORDER BY title), ') of another patient, ',
+        concat('a rejection note (', string_agg(DISTINCT title, ', ' ORDER BY title), ') of another patient, or one not known to be the same, ',
             string_agg(DISTINCT note_sop_uid, ', ' ORDER BY note_sop_uid), ', takes this object back; it isn''t heeded') AS message
     FROM standing WHERE of_another GROUP BY source, study_uid, sop_uid
 ), others AS (

@@ -34,8 +34,9 @@ WITH notice AS (
         JOIN instance_records r ON r.source = f.source AND r.location = f.location
         LEFT JOIN persons p ON p.record_id = r.record_id LEFT JOIN sources s ON s.source = f.source
 )
+-- whose a file is may not be known where one of its copies' is; where no copy is known to be the note's person's, a person looks
 SELECT edge, note_source, note_location, note_sop_uid, title, source, location, sop_uid, study_uid,
-    one_person(note_whose, whose) IS NOT DISTINCT FROM false AS of_another
+    NOT coalesce(one_person(note_whose, whose), bool_or(one_person(note_whose, whose)) OVER (PARTITION BY edge), false) AS of_another
 FROM located;
 -- Notes that take notes back
 CREATE TEMP TABLE contradicted AS
