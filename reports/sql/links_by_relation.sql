@@ -1,3 +1,3 @@
 -- Links by relation and state
 SELECT relation, state, count(*) AS links FROM links GROUP BY relation, state
-ORDER BY list_position(['resolved-here', 'resolved-other-archive', 'dangling'], state), relation
+ORDER BY relation, list_position(['resolved-here', 'resolved-other-archive', 'dangling'], state)

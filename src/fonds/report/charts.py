@@ -9,52 +9,11 @@ import altair as alt
 import polars as pl
 import vl_convert
 
+from fonds.report.colours import colour, in_order, values
 from fonds.report.definition import Chart
 from fonds.report.doubt import intervals, waterfall
-from fonds.report.palette import (
-    BLUE,
-    FONT,
-    GREEN,
-    GREY,
-    HALF,
-    INK,
-    LINE,
-    MUTED,
-    ORANGE,
-    PADDING,
-    PURPLE,
-    RED,
-    SKY,
-    WIDE,
-)
-
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY)
-# words whose colour means the same on every page
-MEANING = {
-    "verified": GREEN,
-    "sent": SKY,
-    "planned": SKY,
-    "open": GREY,
-    "held": ORANGE,
-    "failed": RED,
-    "excluded": GREY,
-    "link": GREEN,
-    "review": ORANGE,
-    "reject": GREY,
-    "resolved-here": GREEN,
-    "resolved-other-archive": BLUE,
-    "dangling": RED,
-    "block": RED,
-    "critical": ORANGE,
-    "major": BLUE,
-    "minor": SKY,
-    "info": GREY,
-    "keep": GREEN,
-    "drop-copy": GREY,
-    "unite": BLUE,
-    "inform": SKY,
-    "hold": ORANGE,
-}
+from fonds.report.history import lanes
+from fonds.report.palette import FONT, HALF, INK, LINE, MUTED, PADDING, WIDE
 
 
 def chart_svg(block: Chart, frame: pl.DataFrame, known: list[str] | None = None) -> str:
@@ -71,23 +30,12 @@ def chart_svg(block: Chart, frame: pl.DataFrame, known: list[str] | None = None)
         "progress": _progress,
         "intervals": intervals,
         "waterfall": waterfall,
+        "lanes": lanes,
     }[block.chart]
-    spec = draw(block, frame, in_order(known or _values(block, frame))).configure(**_theme()).to_dict(validate=False)
+    spec = draw(block, frame, in_order(known or values(block, frame))).configure(**_theme()).to_dict(validate=False)
     spec["padding"] = PADDING
     svg = str(vl_convert.vegalite_to_svg(spec))
     return svg.replace("<svg ", '<svg role="img" ', 1)
-
-
-def in_order(values: list[str]) -> list[str]:
-    """Words with a meaning in the order of their seriousness, others by name: the order of legends and stacks."""
-    place = {word: number for number, word in enumerate(MEANING)}
-    return sorted(set(values), key=lambda value: (place.get(value, len(place)), value))
-
-
-def _values(block: Chart, frame: pl.DataFrame) -> list[str]:
-    if block.color is None or block.chart == "heatmap":
-        return []
-    return [str(value) for value in frame[block.color].unique().to_list()]
 
 
 def _theme() -> dict[str, Any]:
@@ -132,19 +80,6 @@ def _as_asked(frame: pl.DataFrame, name: str) -> list[str]:
     return values
 
 
-def _colour(block: Chart, frame: pl.DataFrame, known: list[str]) -> Any:
-    """Fixed colours for words with a meaning, the series in order for all others."""
-    if block.color is None:
-        return alt.value(BLUE)
-    rest = iter(SERIES * (len(known) // len(SERIES) + 1))
-    scale = alt.Scale(domain=known, range=[MEANING.get(value) or next(rest) for value in known])
-    shown = in_order(_values(block, frame))
-    # one colour needs no legend, unless the colour is what the chart is about
-    told = (len(shown) > 1 or block.chart == "progress") and block.color != block.y
-    legend = alt.Legend(values=shown) if told else None
-    return alt.Color(f"{block.color}:N", scale=scale, legend=legend)
-
-
 def _bars(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart:
     """Horizontal bars, a number at each end; `x` counts, `y` names, `color` stacks."""
     names = alt.Y(f"{block.y}:N", sort=_as_asked(frame, block.y), title=block.y_title or None)
@@ -155,7 +90,7 @@ def _bars(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChart
         .encode(
             x=alt.X(f"{block.x}:Q", title=block.x_title or None, axis=axis, stack="zero"),
             y=names,
-            color=_colour(block, frame, known),
+            color=colour(block, frame, known),
             order=alt.Order("rank:Q"),
         )
     )
@@ -184,7 +119,7 @@ def _columns(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart:
         .encode(
             x=alt.X(f"{block.x}:O", title=block.x_title or None, axis=labels),
             y=alt.Y(f"{block.y}:Q", title=block.y_title or None, axis=_counts()),
-            color=_colour(block, frame, known),
+            color=colour(block, frame, known),
             order=alt.Order("rank:Q"),
         )
     )
@@ -245,7 +180,7 @@ def _lines(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.LayerChar
                 scale=alt.Scale(zero=False, nice=True),
                 axis=alt.Axis(format=".1%", tickCount=5, domain=False),
             ),
-            color=_colour(block, frame, known),
+            color=colour(block, frame, known),
         )
     )
     if block.mark is None:
@@ -269,7 +204,7 @@ def _histogram(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart
             x=alt.X(f"{block.x}:Q", bin="binned", title=block.x_title or None, axis=alt.Axis(grid=False, tickCount=8)),
             x2="upper:Q",
             y=alt.Y(f"{block.y}:Q", title=block.y_title or None, axis=_counts(), stack="zero"),
-            color=_colour(block, frame, known),
+            color=colour(block, frame, known),
             order=alt.Order("rank:Q"),
         )
     )
@@ -288,7 +223,7 @@ def _progress(block: Chart, frame: pl.DataFrame, known: list[str]) -> alt.Chart:
                 axis=alt.Axis(format=".0%", tickCount=5, domain=False),
             ),
             y=alt.Y(f"{block.y}:N", sort=_as_asked(frame, block.y), title=None, axis=alt.Axis(domain=False)),
-            color=_colour(block, frame, known),
+            color=colour(block, frame, known),
             order=alt.Order("rank:Q"),
         )
     )

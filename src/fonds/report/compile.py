@@ -30,7 +30,7 @@ def remedy_frame(remedies: Remedies) -> pl.DataFrame:
     """The remedies as rows."""
     rows = [
         {"kind": kind, "code": code, "title": one.title, "text": one.text}
-        for kind in ("checks", "holds", "duplicates", "gaps")
+        for kind in ("checks", "holds", "duplicates", "remaps", "gaps")
         for code, one in getattr(remedies, kind).items()
     ]
     return pl.DataFrame(rows, schema=REMEDY_SCHEMA)

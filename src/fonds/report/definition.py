@@ -50,12 +50,13 @@ class Chart(Block):
 
     `mark` is a column of a line chart: where it isn't 0, a dotted line stands with that number; of intervals: what the
     share should be. `span` names the columns of an interval's two ends, or of where a waterfall's bars begin and end;
-    `group` is the column whose values make a waterfall each. `low` is the share at which a heat map's colour is
-    deepest.
+    `group` is the column whose values make a waterfall, or a picture of lanes, each. Lanes have a mark for each row at
+    the date `x` in lane `y`, of the kind `color`, with a ring where `mark` is true. `low` is the share at which a heat
+    map's colour is deepest.
     """
 
     kind: Literal["chart"]
-    chart: Literal["bars", "columns", "heatmap", "histogram", "lines", "progress", "intervals", "waterfall"]
+    chart: Literal["bars", "columns", "heatmap", "histogram", "lines", "progress", "intervals", "waterfall", "lanes"]
     x: str
     y: str
     color: str | None = None
@@ -73,6 +74,8 @@ class Chart(Block):
             raise ValueError(f"a {self.chart} needs `color`: the column that gives its cells their colour")
         if self.chart in {"intervals", "waterfall"} and self.span is None:
             raise ValueError(f"`chart: {self.chart}` needs `span`: the columns where a line or bar begins and ends")
+        if self.chart == "lanes" and (self.group is None or self.color is None):
+            raise ValueError("lanes need `group`, whose values make a picture each, and `color`: the kind of a mark")
         if self.chart == "waterfall" and (self.group is None or self.color is None):
             raise ValueError(
                 "a waterfall needs `group`, whose values make a picture each, and `color` (for, against, sum)"
@@ -137,11 +140,12 @@ class Remedy(Definition):
 
 
 class Remedies(Definition):
-    """All of reports/remedies.yaml: by check, by hold reason, by duplicate class, by kind of gap."""
+    """All of reports/remedies.yaml: by check, hold reason, duplicate class, refusal of new UIDs and kind of gap."""
 
     checks: dict[str, Remedy]
     holds: dict[str, Remedy]
     duplicates: dict[str, Remedy]
+    remaps: dict[str, Remedy] = Field(default_factory=dict)
     gaps: dict[str, Remedy]
 
 

@@ -10,9 +10,9 @@ from great_tables import GT
 from fonds.report.definition import Column, Table
 
 # a status cell tells its value to the style sheet; only plain words do, so nothing needs escaping twice
-STATUS = '(<td headers="{id}-{name}")([^>]*>)([a-z-]+)(?=</td>)'
+STATUS = '(<td headers="(?:[^"]* )?{id}-{name}")([^>]*>)([a-z-]+)(?=</td>)'
 # a keyword as long as a column breaks between its words; copied, it is whole
-KEYWORD = '(<td headers="{id}-attribute"[^>]*>)([A-Za-z]+)(?=</td>)'
+KEYWORD = '(<td headers="(?:[^"]* )?{id}-attribute"[^>]*>)([A-Za-z]+)(?=</td>)'
 NUMERIC = ("whole", "share", "precise", "points", "bytes", "decimal")
 
 
