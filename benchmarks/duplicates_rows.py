@@ -126,7 +126,7 @@ def catalog(folder: Path, rows: int) -> Project:
     project = load(folder)
     parts, connection = folder / "parts", duckdb.connect()
     connection.execute(
-        f"SET memory_limit = '4GB'; SET temp_directory = {literal(str(folder / 'spill'))}; "
+        f"SET memory_limit = '10GB'; SET temp_directory = {literal(str(folder / 'spill'))}; "
         "SET preserve_insertion_order = false"
     )
     connection.execute(

@@ -19,7 +19,7 @@ from fonds.project.settings import Project
 
 CLASSES = "abcdefghij"
 STEPS = 4
-MEMORY_GB = 4
+MEMORY_GB = 2
 # digests the crawl didn't make, for those that could be duplicates
 UNDIGESTED = """
     SELECT source, location FROM instances SEMI JOIN repeated ON sop_uid = SOPInstanceUID WHERE digest_object IS NULL
