@@ -24,8 +24,7 @@ def publish(catalog: Catalog, mirrored: dict[str, pl.DataFrame]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(str(aside)) as connection:
         connection.execute("SET enable_progress_bar = false")
-        for statement in catalog.view_statements():
-            connection.execute(statement)
+        catalog.make_views(connection)
         for name, frame in mirrored.items():
             connection.register("mirror", frame.to_arrow())
             connection.execute(f"CREATE OR REPLACE TABLE {quote(name)} AS SELECT * FROM mirror")

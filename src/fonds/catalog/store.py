@@ -19,7 +19,7 @@ from deltalake import DeltaTable, PostCommitHookProperties, Schema, write_deltal
 from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from fonds.catalog import schema
+from fonds.catalog import layers, schema
 from fonds.errors import CatalogInvalid
 from fonds.project.settings import Project
 
@@ -124,43 +124,46 @@ class Catalog:
         """An in-memory DuckDB with one view a table and the SQL views over them; the caller closes it."""
         connection = duckdb.connect(":memory:")
         connection.execute("SET enable_progress_bar = false")
-        for statement in self.view_statements(versions):
-            connection.execute(statement)
+        self.make_views(connection, versions)
         return connection
 
     def connect_effective(self) -> duckdb.DuckDBPyConnection:
         """As `connect`, but `instances`, and every view over it, has approved changes applied; the caller closes it."""
         connection = self.connect()
-        connection.execute(self._table_view("instances", None, view="raw_instances"))
+        connection.execute(self._table_view("instances", self.files("instances"), view="raw_instances"))
         connection.execute(self._effective_view("instances", over="raw_instances"))
         connection.execute("CREATE OR REPLACE VIEW effective AS FROM instances")
         return connection
 
-    def view_statements(self, versions: dict[str, int] | None = None) -> list[str]:
-        """The SQL that makes every view, over the exact Parquet files of the given (or current) versions."""
-        statements = [self._table_view(name, versions) for name in schema.NAMES]
-        sources = [
-            (
-                *(name, s.department, s.issuer or "", s.accession_issuer or "", s.institution or ""),
-                *(s.charset or "", s.date_order, s.patient_id_pattern or ""),
-            )
-            for name, s in self.project.sources.items()
-        ]
-        # `position` is the place in fonds.yaml: of equal copies the one of the source named first is kept
-        rows = ", ".join(
-            f"({', '.join(literal(value) for value in row)}, {position})" for position, row in enumerate(sources)
-        ) or ("(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)")
-        columns = "source, department, issuer, accession_issuer, institution, charset, date_order, patient_id_pattern"
-        statements.append(
-            f"CREATE OR REPLACE VIEW sources AS SELECT * FROM (VALUES {rows}) t({columns}, position) "
-            "WHERE source IS NOT NULL"
-        )
+    def make_views(self, connection: duckdb.DuckDBPyConnection, versions: dict[str, int] | None = None) -> None:
+        """Make every view in an empty database, over the exact Parquet files of the given (or current) versions."""
+        layers.copy_into(connection, tuple(schema.attributes(self.project)), self._layers)
+        for name in schema.NAMES:
+            if files := self._files_at(name, versions):
+                connection.execute(self._table_view(name, files))
+        connection.execute(self._sources_view())
+
+    def _layers(self) -> list[str]:
+        """The SQL of all views, the lowest over no rows: the same for all projects with the same attributes."""
+        statements = [self._table_view(name, []) for name in schema.NAMES]
+        statements.append(_sources([]))
         statements += _statements("standing")
         statements.append(self._effective_view("effective", over="instances"))
         # each stands on those before it
         for stem in ("keys", "views", "quality", "context"):
             statements += _statements(stem)
         return statements
+
+    def _sources_view(self) -> str:
+        return _sources(
+            [
+                (
+                    *(name, s.department, s.issuer or "", s.accession_issuer or "", s.institution or ""),
+                    *(s.charset or "", s.date_order, s.patient_id_pattern or ""),
+                )
+                for name, s in self.project.sources.items()
+            ]
+        )
 
     def _grown(self, name: str) -> DeltaTable:
         """The table, with all columns it should have; made when it isn't there."""
@@ -204,11 +207,17 @@ class Catalog:
         picked = ", ".join(quote(column) for column in (*columns, "filename", "file_row_number"))
         return f"SELECT {picked} FROM (SELECT {nothing} WHERE false UNION ALL BY NAME FROM {read})"
 
-    def _table_view(self, name: str, versions: dict[str, int] | None, *, view: str | None = None) -> str:
-        files = self.files(name, versions.get(name) if versions is not None else None)
-        if versions is not None and name not in versions:
-            files = []
-        columns = ", ".join(quote(column) for column in schema.table(self.project, name).schema)
+    def _files_at(self, name: str, versions: dict[str, int] | None) -> list[Path]:
+        if versions is None:
+            return self.files(name)
+        return self.files(name, versions[name]) if name in versions else []
+
+    def _table_view(self, name: str, files: Sequence[Path], *, view: str | None = None) -> str:
+        # whatever type a file of an earlier release has: views over this one were made for the types of today
+        columns = ", ".join(
+            f"{quote(column)}::{_duckdb_type(kind)} AS {quote(column)}"
+            for column, kind in schema.table(self.project, name).schema.items()
+        )
         return f"CREATE OR REPLACE VIEW {view or name} AS SELECT {columns} FROM ({self.scan(name, files=files)})"
 
     def _effective_view(self, name: str, *, over: str) -> str:
@@ -229,6 +238,20 @@ class Catalog:
             "FROM standing_changes "
             f"GROUP BY ALL) SELECT {others}, {picks} FROM {over} i LEFT JOIN changed USING (source, location)"
         )
+
+
+def _sources(sources: list[tuple[str, ...]]) -> str:
+    names = ("source", "department", "issuer", "accession_issuer", "institution", "charset", "date_order")
+    columns = (*names, "patient_id_pattern")
+    # `position` is the place in fonds.yaml: of equal copies the one of the source named first is kept
+    rows = ", ".join(
+        f"({', '.join(literal(value) for value in row)}, {position})" for position, row in enumerate(sources)
+    ) or (f"({'NULL, ' * len(columns)}NULL)")
+    picked = ", ".join(f"{column}::VARCHAR AS {column}" for column in columns)
+    return (
+        f"CREATE OR REPLACE VIEW sources AS SELECT {picked}, position::INTEGER AS position "
+        f"FROM (VALUES {rows}) t({', '.join(columns)}, position) WHERE source IS NOT NULL"
+    )
 
 
 def _statements(stem: str) -> list[str]:
