@@ -101,9 +101,7 @@ def _report(connection: duckdb.DuckDBPyConnection, differences: bool) -> None:
         f"WHERE check_id IN ({', '.join(map(literal, sorted(JUDGED)))})",
     )
     checks = _table(console, connection, "findings", "check_id", "Findings by check", differences)
-    hit, expected, found = (checks[name].sum() for name in ("hit", "expected", "found"))
-    figures["finding_recall"] = hit / expected
-    figures["finding_precision"] = hit / found
+    figures |= _both("finding", checks)
 
     _compare(
         connection,
@@ -161,8 +159,7 @@ def _report(connection: duckdb.DuckDBPyConnection, differences: bool) -> None:
         found=f"SELECT DISTINCT {keys} FROM found_drift_rows",
     )
     drift = _table(console, connection, "drift", "attribute", "Drift between files and database", differences)
-    figures["drift_recall"] = drift["hit"].sum() / drift["expected"].sum()
-    figures["drift_precision"] = drift["hit"].sum() / drift["found"].sum()
+    figures |= _both("drift", drift)
 
     figures |= _persons(connection, console, differences)
     rounded = {name: round(value, 5) if isinstance(value, float) else value for name, value in figures.items()}

@@ -6,7 +6,6 @@ rows of the other columns, a few hundredths of the table. No row passes through 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from fonds.assess.compile import WORD, Vocabularies, judged, marked
 from fonds.assess.definition import Check
 from fonds.assess.vocabulary import LEVELS
 from fonds.catalog.schema import TABLES
-from fonds.catalog.store import literal, quote
+from fonds.catalog.store import bounded, literal, quote
 from fonds.project.expressions import expand, parse
 
 MEMORY_GB = 4
@@ -60,11 +59,7 @@ class Outcome:
 def lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Bound a connection's memory (GB) and let it spill below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 / 1e9
-    connection.execute(
-        f"SET memory_limit = '{min(MEMORY_GB, half):.1f}GB'; SET preserve_insertion_order = false; "
-        f"SET temp_directory = {literal(str(folder / 'spill'))}"
-    )
+    bounded(connection, folder / "spill", MEMORY_GB)
 
 
 @contextmanager

@@ -259,6 +259,15 @@ def _statements(stem: str) -> list[str]:
     return [part for part in text.split(";\n") if part.strip()]
 
 
+def bounded(connection: duckdb.DuckDBPyConnection, folder: Path, gigabytes: int) -> None:
+    """Bound a connection's memory (GB, at most half of the machine's) and let it spill below `folder`."""
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 / 1e9
+    connection.execute(
+        f"SET memory_limit = '{min(gigabytes, half):.1f}GB'; SET preserve_insertion_order = false; "
+        f"SET temp_directory = {literal(str(folder))}"
+    )
+
+
 def paths(delta: DeltaTable) -> list[Path]:
     """The files of a table; Delta tells them as a URL does, where a blank in a folder's name is %20."""
     return [Path(unquote(uri)) for uri in delta.file_uris()]

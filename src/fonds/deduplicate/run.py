@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import duckdb
 import polars as pl
 
-from fonds.catalog.store import literal
+from fonds.catalog.store import bounded
 from fonds.deduplicate import compile as sql
 from fonds.deduplicate import studies
 from fonds.deduplicate.content import Opener, blank, compared, decoded, digests, documents, former
@@ -55,7 +52,7 @@ def deduplicate(project: Project, *, progress: Progress | None = None, force: bo
         if run.unchanged:
             return run.result()
         with run.catalog.connect() as connection:
-            _lean(connection, project.catalog_dir / "scratch")
+            bounded(connection, project.catalog_dir / "scratch", MEMORY_GB)
             connection.execute(f"SET VARIABLE smallest = {policy.smallest}; SET VARIABLE largest = {policy.largest}")
             connection.execute(f'SET VARIABLE "references" = {"references" in policy.original_uids}')
             connection.register("decided", decisions.standing(project, "duplicate").to_arrow())
@@ -144,11 +141,3 @@ def _tell(connection: duckdb.DuckDBPyConnection, run: StageRun, policy: Policy) 
         run.left.append(f"groups of duplicates that wait for a decision at the desk (`fonds desk`): {waiting}")
     if void:
         run.left.append(f"{void} decision(s) name a group that is no more: what it holds has changed since")
-
-
-def _lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 / 1e9
-    connection.execute(
-        f"SET memory_limit = '{min(MEMORY_GB, half):.1f}GB'; SET preserve_insertion_order = false; "
-        f"SET temp_directory = {literal(str(folder))}"
-    )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import duckdb
-
-from fonds.catalog.store import literal
+from fonds.catalog.store import bounded
 from fonds.link import context, rejections, remap, trial
 from fonds.operations.runs import Progress, StageResult, stage_run
 from fonds.project.settings import Project
@@ -72,7 +69,7 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
         if run.unchanged:
             return run.result()
         with run.catalog.connect() as connection:
-            _lean(connection, project.catalog_dir / "scratch")
+            bounded(connection, project.catalog_dir / "scratch", MEMORY_GB)
             for done, name in enumerate(
                 ("identities", "links", "rejections", "remaps", "trials", "remaps_settled", "gaps")
             ):
@@ -106,11 +103,3 @@ def link(project: Project, *, progress: Progress | None = None, force: bool = Fa
 def text(name: str) -> str:
     """One of this stage's SQL files."""
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-
-
-def _lean(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 / 1e9
-    connection.execute(
-        f"SET memory_limit = '{min(MEMORY_GB, half):.1f}GB'; SET preserve_insertion_order = false; "
-        f"SET temp_directory = {literal(str(folder))}"
-    )
